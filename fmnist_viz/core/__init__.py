@@ -1,0 +1,1 @@
+"""Floor 0: what every room shares. NumPy and the standard library only."""

@@ -1,0 +1,102 @@
+"""A content-keyed cache shared by all runs: an entry is a folder that is complete and unharmed, or is not there.
+
+The key is the digest of everything that decides the content (data, configuration, code version, library versions, threads),
+never the name of a function. Every file's SHA-256 stands in the entry's `entry.json`, is checked when the entry is used, and a
+damaged entry is reported and made again.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from fmnist_viz.core.config import canonical, digest
+from fmnist_viz.core.store import sha256_file, staged_folder, write_json
+
+INDEX = "entry.json"
+
+
+def default_cache_dir() -> Path:
+    """The user's cache folder: $FMNIST_VIZ_CACHE, else the platform's convention."""
+    if env := os.environ.get("FMNIST_VIZ_CACHE"):
+        return Path(env)
+    if sys.platform == "win32":
+        base = Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData/Local"))
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library/Caches"
+    else:
+        base = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
+    return base / "fmnist-viz"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A complete cache entry: its folder, whether it was there already, and the record that its maker returned."""
+
+    path: Path
+    key: str
+    hit: bool
+    record: Mapping[str, Any]
+    files: Mapping[str, str] = field(default_factory=dict)  # name -> sha256
+
+
+@dataclass
+class Cache:
+    """`fetch` is the whole interface. `report` receives one line for each damaged entry; `log` says what was done."""
+
+    root: Path
+    report: Callable[[str], None] = lambda line: None
+    read: bool = True  # False: --fresh, make everything anew (and store it)
+    log: list[tuple[str, str]] = field(default_factory=list)  # (kind, "hit" | "made" | "repaired")
+
+    def fetch(self, kind: str, key: Mapping[str, Any], make: Callable[[Path], Mapping[str, Any] | None]) -> Entry:
+        """The entry for `key`, made by `make(folder) -> record` where it is missing or damaged."""
+        name = digest(key)[:32]
+        path = self.root / kind / name
+        fault = "no such entry" if not path.is_dir() else self._fault(path)
+        if self.read and not fault:
+            self.log.append((kind, "hit"))
+            return self._entry(path, name, hit=True)
+        repaired = self.read and path.is_dir()
+        if repaired:
+            self.report(f"cache: {kind}/{name[:8]} is damaged ({fault}); computing it again")
+        with staged_folder(path) as temp:
+            record = make(temp) or {}
+            files = {p.relative_to(temp).as_posix(): sha256_file(p) for p in sorted(temp.rglob("*")) if p.is_file()}
+            body = {"kind": kind, "key": json.loads(canonical(key)), "record": json.loads(canonical(record)), "files": files}
+            write_json(temp / INDEX, {**body, "sha256": digest(body)})
+        self.log.append((kind, "repaired" if repaired else "made"))
+        return self._entry(path, name, hit=False)
+
+    def has(self, kind: str, key: Mapping[str, Any]) -> bool:
+        """Whether an entry is there, unverified: for plans and size estimates only."""
+        return self.read and (self.root / kind / digest(key)[:32] / INDEX).exists()
+
+    def forget(self, kind: str, key: Mapping[str, Any]) -> None:
+        shutil.rmtree(self.root / kind / digest(key)[:32], ignore_errors=True)
+
+    @staticmethod
+    def _entry(path: Path, name: str, *, hit: bool) -> Entry:
+        index = json.loads((path / INDEX).read_text())
+        return Entry(path, name, hit, index["record"], index["files"])
+
+    @staticmethod
+    def _fault(path: Path) -> str:
+        """What is wrong with an entry, or an empty string."""
+        try:
+            index = json.loads((path / INDEX).read_text())
+            body = {k: v for k, v in index.items() if k != "sha256"}
+            if index["sha256"] != digest(body):
+                return "its index was changed"
+            for name, want in index["files"].items():
+                if sha256_file(path / name) != want:
+                    return f"{name} was changed"
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as e:
+            return f"{type(e).__name__}"
+        return ""

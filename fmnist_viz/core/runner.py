@@ -1,0 +1,61 @@
+"""The one seam for work over shards: `Runner.map(fn, specs)`.
+
+`fn` is a module-level function (picklable), idempotent, writes its own output and returns a small record. The local runner keeps one worker process
+for the whole run: libraries that compile at start-up (numba under UMAP) pay once, and serial work uses the second core.
+A cluster's engine fits behind the same protocol.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future, ProcessPoolExecutor
+from typing import Any, Protocol, TypeVar
+
+Spec = TypeVar("Spec")
+
+
+class Runner(Protocol):
+    def submit(self, fn: Callable[[Any], Any], spec: Any) -> Future[Any]: ...
+
+    def map(self, fn: Callable[[Spec], Any], specs: Iterable[Spec]) -> list[Any]: ...
+
+
+class InlineRunner:
+    """Runs everything at once in this process: tests, notebooks, one core."""
+
+    def submit(self, fn: Callable[[Any], Any], spec: Any) -> Future[Any]:
+        done: Future[Any] = Future()
+        try:
+            done.set_result(fn(spec))
+        except Exception as e:  # noqa: BLE001 - a Future carries whatever was raised to whoever asks for the result
+            done.set_exception(e)
+        return done
+
+    def map(self, fn: Callable[[Spec], Any], specs: Iterable[Spec]) -> list[Any]:
+        return [fn(spec) for spec in specs]
+
+
+def _start(environ: Mapping[str, str]) -> None:
+    os.environ.update(environ)
+
+
+class LocalRunner:
+    """`workers` fresh processes, started by `spawn` so that no TensorFlow state is forked into them."""
+
+    def __init__(self, workers: int = 1, environ: Mapping[str, str] | None = None) -> None:
+        import multiprocessing
+
+        self._pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _start, (dict(environ or {}),))
+
+    def submit(self, fn: Callable[[Any], Any], spec: Any) -> Future[Any]:
+        return self._pool.submit(fn, spec)
+
+    def map(self, fn: Callable[[Spec], Any], specs: Iterable[Spec]) -> list[Any]:
+        return list(self._pool.map(fn, specs))
+
+    def __enter__(self) -> LocalRunner:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._pool.shutdown(wait=exc[0] is None, cancel_futures=True)
