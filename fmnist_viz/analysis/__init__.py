@@ -1,0 +1,1 @@
+"""Floor 2: what predictions and representations say, as numbers with intervals."""

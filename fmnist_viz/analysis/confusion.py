@@ -1,0 +1,128 @@
+"""The confusion matrix, its rates with intervals, the figures of every class and the ranked list of directed pairs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fmnist_viz.analysis.intervals import wilson
+from fmnist_viz.core.types import Predictions, read_only
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def confusion_counts(y_true: NDArray[np.integer[Any]], y_pred: NDArray[np.integer[Any]], classes: int) -> NDArray[np.int64]:
+    """counts[t, p] = images of class t that were taken for class p; int64 (classes, classes)."""
+    flat = np.asarray(y_true, np.int64) * classes + np.asarray(y_pred, np.int64)
+    return np.bincount(flat, minlength=classes * classes).reshape(classes, classes).astype(np.int64)
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """Directed confusion of one model on one set of images: rows are true classes, columns predicted ones."""
+
+    counts: NDArray[np.int64]
+    class_names: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        c = len(self.class_names)
+        object.__setattr__(self, "counts", read_only(self.counts, np.int64, (c, c), "counts"))
+
+    @property
+    def n(self) -> int:
+        return int(self.counts.sum())
+
+    @property
+    def support(self) -> NDArray[np.int64]:
+        """Images of each true class, int64 (c,)."""
+        return self.counts.sum(axis=1)
+
+    @property
+    def rates(self) -> NDArray[np.float64]:
+        """Share of each true class that went to each predicted class, 0..1; NaN in the row of a class without images."""
+        support = self.support[:, None].astype(np.float64)
+        return np.divide(self.counts, support, out=np.full(self.counts.shape, np.nan), where=support > 0)
+
+    @property
+    def intervals(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """95 % Wilson intervals of `rates`: low and high, float64 (c, c)."""
+        return wilson(self.counts, self.support[:, None])
+
+    @property
+    def accuracy(self) -> tuple[float, float, float]:
+        """Share of images predicted right, with its 95 % Wilson interval: (value, low, high)."""
+        right = int(np.trace(self.counts))
+        low, high = wilson(right, self.n)
+        return right / self.n if self.n else float("nan"), float(low), float(high)
+
+    def frame(self) -> pd.DataFrame:
+        """One row per cell: true, predicted, count, n_true, rate, low, high."""
+        import pandas as pd
+
+        c = len(self.class_names)
+        low, high = self.intervals
+        names = np.array(self.class_names, dtype=object)
+        return pd.DataFrame({
+            "true": np.repeat(names, c), "predicted": np.tile(names, c), "count": self.counts.ravel(),
+            "n_true": np.repeat(self.support, c), "rate": self.rates.ravel(), "low": low.ravel(), "high": high.ravel(),
+        })  # fmt: skip
+
+    def pairs(self) -> pd.DataFrame:
+        """The directed pairs of different classes that were confused at least once, most frequent rate first."""
+        frame = self.frame()
+        wrong = frame[(frame["true"] != frame["predicted"]) & (frame["count"] > 0)]
+        return wrong.sort_values(["rate", "count"], ascending=False, kind="stable").reset_index(drop=True)
+
+    def per_class(self) -> pd.DataFrame:
+        """One row per class: n, tp, fp, fn, tn, precision, recall, f1 with 95 % intervals.
+
+        Precision and recall are binomial rates (Wilson). F1 = tp / (tp + (fp + fn) / 2) is a monotone function of
+        the share tp / (tp + fp + fn), so that share's Wilson interval is carried over: F1 = 2 j / (1 + j).
+        A rate without a single case (no image of the class, never predicted) is NaN.
+        """
+        import pandas as pd
+
+        tp = np.diag(self.counts)
+        fn, fp = self.support - tp, self.counts.sum(axis=0) - tp
+        columns: dict[str, Any] = {"class": self.class_names, "n": self.support, "tp": tp, "fp": fp, "fn": fn, "tn": self.n - tp - fn - fp}
+        for name, total in (("precision", tp + fp), ("recall", tp + fn), ("f1", tp + fp + fn)):
+            low, high = wilson(tp, total)
+            value = np.divide(tp, total, out=np.full(len(tp), np.nan), where=total > 0)
+            if name == "f1":
+                value, low, high = (2 * j / (1 + j) for j in (value, low, high))
+            columns |= {name: value, f"{name}_low": low, f"{name}_high": high}
+        return pd.DataFrame(columns)
+
+
+def confusion(predictions: Predictions) -> Confusion:
+    """Count the predictions of one model."""
+    return Confusion(confusion_counts(predictions.y_true, predictions.y_pred, len(predictions.class_names)), predictions.class_names)
+
+
+def predictions_frame(predictions: Predictions) -> pd.DataFrame:
+    """One row per image: sample_id, true, predicted, correct, confidence, margin, pair and the probability of every class.
+
+    `margin` is the probability of the predicted class minus that of the true class (0 where right): from
+    "barely" to "confidently wrong". `pair` is ``true -> predicted`` for an error, else ``correct``.
+    """
+    import pandas as pd
+
+    names = np.array(predictions.class_names, dtype=object)
+    y, p = predictions.y_true, predictions.y_pred
+    rows = np.arange(len(y))
+    margin = predictions.confidence - predictions.y_proba[rows, y]
+    pair = np.where(predictions.correct, "correct", names[y] + " → " + names[p])
+    frame = {
+        "sample_id": predictions.sample_ids, "label": y, "prediction": p, "true": names[y], "predicted": names[p],
+        "correct": predictions.correct, "confidence": predictions.confidence, "margin": margin, "pair": pair,
+    }  # fmt: skip
+    return pd.DataFrame(frame | {f"p_{name}": predictions.y_proba[:, i] for i, name in enumerate(predictions.class_names)})
+
+
+def sentence(pair: Any) -> str:
+    """A row of `Confusion.pairs()` in words: ``Shirt → T-shirt/top: 12.1 %, 121 of 1,000 (95 % interval 10.2–14.3)``."""
+    return f"{pair['true']} → {pair['predicted']}: {pair['rate']:.1%}, {pair['count']:,} of {pair['n_true']:,} (95 % interval {100 * pair['low']:.1f}–{100 * pair['high']:.1f})"
