@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fmnist_viz.analysis.intervals import wilson
+from fmnist_viz.core.intervals import wilson
 from fmnist_viz.core.types import Predictions, read_only
 
 if TYPE_CHECKING:
@@ -125,4 +125,4 @@ def predictions_frame(predictions: Predictions) -> pd.DataFrame:
 
 def sentence(pair: Any) -> str:
     """A row of `Confusion.pairs()` in words: ``Shirt → T-shirt/top: 12.1 %, 121 of 1,000 (95 % interval 10.2–14.3)``."""
-    return f"{pair['true']} → {pair['predicted']}: {pair['rate']:.1%}, {pair['count']:,} of {pair['n_true']:,} (95 % interval {100 * pair['low']:.1f}–{100 * pair['high']:.1f})"
+    return f"{pair['true']} → {pair['predicted']}: {100 * pair['rate']:.1f} %, {pair['count']:,} of {pair['n_true']:,} (95 % interval {100 * pair['low']:.1f}–{100 * pair['high']:.1f})"

@@ -1,0 +1,72 @@
+"""How far a map can be believed: sampled queries against all points, in the unreduced space and on the map."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fmnist_viz.core.intervals import mean_interval, wilson
+from fmnist_viz.core.types import ReferenceDistances
+from fmnist_viz.neighbors import exact_graph, nearest, overlap
+
+K = 15
+
+
+def trustworthiness(map_neighbors: NDArray[np.integer[Any]], reference: ReferenceDistances) -> NDArray[np.float64]:
+    """Per query, 1 less the penalty for map neighbours that are none in the unreduced space: float64 (q,), 1 is perfect.
+
+    The mean over all n points as queries is scikit-learn's `trustworthiness`. Memory is q * n, not n * n.
+
+    References
+    ----------
+    J. Venna, S. Kaski (2001), Neighborhood preservation in nonlinear projection methods. ICANN.
+    """
+    q, k = map_neighbors.shape
+    n = reference.distances.shape[1]
+    own = reference.distances.copy()
+    own[np.arange(q), reference.queries] = -1.0  # the point itself is rank 0, whatever duplicates it has
+    ordered = np.sort(own, axis=1)
+    penalty = np.zeros(q)
+    for row in range(q):
+        # of points at equal distance the first counts: ties never punish a map
+        rank = np.searchsorted(ordered[row], own[row, map_neighbors[row]], side="left")
+        penalty[row] = np.maximum(rank - k, 0).sum()
+    return 1.0 - 2.0 * penalty / (k * (2 * n - 3 * k - 1))
+
+
+def map_neighbors(coords: NDArray[np.float32], k: int) -> NDArray[np.int32]:
+    """The k nearest points of every point on the map: int32 (n, k)."""
+    return exact_graph(np.ascontiguousarray(coords), k).indices
+
+
+def knn_correct(neighbors: NDArray[np.integer[Any]], labels: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Whether the majority label of a point's neighbours is its own (ties: the smaller label, as scikit-learn decides)."""
+    classes = int(labels.max()) + 1
+    flat = np.arange(len(neighbors))[:, None] * classes + labels[neighbors]
+    votes = np.bincount(flat.ravel(), minlength=len(neighbors) * classes).reshape(-1, classes)
+    return votes.argmax(axis=1) == labels
+
+
+def faithfulness(coords: NDArray[np.float32], labels: NDArray[np.int64], reference: ReferenceDistances, *, k: int = K) -> dict[str, Any]:
+    """Scores of one map with 95 % intervals.
+
+    trustworthiness, recall : means over the sampled queries, each against all n points, with normal intervals
+        from the spread between queries;
+    knn_accuracy : leave-one-out k-NN accuracy of the labels on the map over all n points, Wilson interval.
+    """
+    n = len(coords)
+    k = min(k, (n - 1) // 2)  # above n/2 trustworthiness is not defined
+    if k < 1:
+        return {}
+    neighbors = map_neighbors(coords, k)
+    trust = trustworthiness(neighbors[reference.queries], reference)
+    recall = overlap(nearest(reference, k), neighbors[reference.queries])
+    right = knn_correct(neighbors, labels)
+    scores: dict[str, Any] = {"k": k, "queries": len(reference.queries), "n": n}
+    for name, values in (("trustworthiness", trust), ("recall", recall)):
+        mean, low, high = mean_interval(values)
+        scores |= {name: mean, f"{name}_low": max(low, 0.0), f"{name}_high": min(high, 1.0)}
+    low, high = wilson(int(right.sum()), n)
+    return scores | {"knn_accuracy": float(right.mean()), "knn_accuracy_low": float(low), "knn_accuracy_high": float(high)}

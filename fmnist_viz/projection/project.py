@@ -1,0 +1,71 @@
+"""One map: representation's basis + neighbour graph + method -> projection. Degenerate input gives a note, never a crash or a cloud."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fmnist_viz.core.types import NeighborGraph, Projection
+from fmnist_viz.projection.basis import Basis
+from fmnist_viz.projection.config import MapConfig
+from fmnist_viz.projection.tsne import fitting_perplexity, neighbors_needed, tsne
+from fmnist_viz.projection.umap import umap
+
+TOO_FEW = 4  # fewer rows than this have no neighbourhoods to preserve
+
+
+def graph_size(config: MapConfig, n: int) -> int:
+    """Neighbours of the one graph that serves everything: the most that anyone asks for, at least t-SNE's default 91."""
+    return min(n - 1, max(neighbors_needed(config.perplexity), config.n_neighbors, 91))
+
+
+def initial_coords(basis: Basis, dims: int, *, seed: int) -> NDArray[np.float32]:
+    """The leading principal components (n, dims); missing ones are filled with noise a thousand times smaller."""
+    coords = np.array(basis.X[:, :dims], np.float32)
+    if coords.shape[1] < dims:
+        scale = 1e-3 * (coords[:, :1].std() if coords.shape[1] else 1.0)
+        noise = np.random.default_rng(seed).normal(scale=scale, size=(len(coords), dims - coords.shape[1]))
+        coords = np.hstack([coords, noise.astype(np.float32)])
+    return coords
+
+
+def project(basis: Basis, graph: NeighborGraph | None, method: str, *, sample_ids: NDArray[np.str_], config: MapConfig, seed: int, threads: int) -> Projection:
+    """Coordinates of one method; `graph` may be None where the basis has a note or there are too few rows."""
+    n, dims = len(basis.X), config.dims
+    start = time.perf_counter()
+    used: dict[str, Any] = {"metric": basis.metric, **{k: basis.facts[k] for k in ("duplicates", "metric_note") if k in basis.facts}}
+    if config.pca_dims:
+        used["pca_dims"] = basis.X.shape[1]
+    note = basis.note
+    if not note and method != "pca" and n < TOO_FEW:
+        note = f"too few rows (n = {n}) for this method; at least {TOO_FEW} are needed"
+    if note:
+        return Projection(np.zeros((n, dims), np.float32), sample_ids, basis.name, method, used, seed, {}, note)
+    init = initial_coords(basis, dims, seed=seed)
+    if method == "pca":
+        coords = np.zeros((n, dims), np.float32)
+        coords[:, : min(dims, basis.X.shape[1])] = basis.X[:, :dims]
+        used = {k: v for k, v in used.items() if k not in ("pca_dims", "metric")} | {"variance": list(basis.variance), "implementation": "scikit-learn"}
+    elif method == "tsne":
+        assert graph is not None
+        perplexity = fitting_perplexity(config.perplexity, n)
+        if perplexity < config.perplexity:
+            used["lowered"] = f"perplexity {config.perplexity:g} → {perplexity:.3g}"
+        coords, more = tsne(graph, init, perplexity=perplexity, n_iter=config.n_iter, seed=seed, threads=threads)
+        used |= {"perplexity": round(perplexity, 4), "n_iter": config.n_iter, "init": "pca", **more}
+    elif method == "umap":
+        assert graph is not None
+        k = min(config.n_neighbors, n - 1)
+        if k < config.n_neighbors:
+            used["lowered"] = f"neighbours {config.n_neighbors} → {k}"
+        coords, more = umap(graph, init, n_neighbors=k, min_dist=config.min_dist, n_epochs=config.umap_epochs, seed=seed)
+        used |= {"n_neighbors": k, "min_dist": config.min_dist, "n_epochs": config.umap_epochs, "init": "pca", **more}
+    else:
+        raise ValueError(f"unknown method {method!r}")
+    used["seconds"] = round(time.perf_counter() - start, 2)
+    if not np.isfinite(coords).all():
+        return Projection(np.zeros((n, dims), np.float32), sample_ids, basis.name, method, used, seed, {}, "no map: the method did not converge to finite coordinates")
+    return Projection(coords, sample_ids, basis.name, method, used, seed)

@@ -1,0 +1,99 @@
+"""Principal components: of matrices in memory, and of streams that never are in memory as a whole."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Reduction:
+    """scores float32 (n, k), centred;  variance float64 (k,): each component's share of the total variance, 0..1."""
+
+    scores: NDArray[np.float32]
+    variance: NDArray[np.float64]
+
+
+def pca(X: NDArray[np.float32], components: int) -> Reduction:
+    """Exact principal components of rows (n, d), at most min(components, n, d) of them; signs are made deterministic.
+
+    A matrix without variance gives no components: scores (n, 0).
+    """
+    n, d = X.shape
+    if n < 2 or not np.ptp(X, axis=0).any():
+        return Reduction(np.zeros((n, 0), np.float32), np.zeros(0))
+    from sklearn.decomposition import PCA
+
+    k = min(components, n, d)
+    # The covariance's eigenvectors are several times faster than an SVD where rows outnumber columns.
+    model = PCA(k, svd_solver="covariance_eigh" if n > d else "full")
+    scores = model.fit_transform(X.astype(np.float64) if d <= 1024 else X)
+    return Reduction(np.ascontiguousarray(scores, np.float32), np.asarray(model.explained_variance_ratio_, np.float64))
+
+
+class SinglePassPCA:
+    """Randomised PCA of a stream of row blocks, each seen once: memory grows with n * width, never with n * d.
+
+    Two sketches are kept: Y = X Omega, a row per sample, and W = Psi X, folded up as blocks pass. With Q an orthonormal basis
+    of the centred Y, X is approximated by Q (Psi Q)^+ W, whose leading singular vectors are the principal axes.
+
+    References
+    ----------
+    J. A. Tropp, A. Yurtsever, M. Udell, V. Cevher (2019), Streaming low-rank matrix approximation with an application to
+    scientific simulation. SIAM J. Sci. Comput. 41(4), algorithms 4.1 and 4.2.
+    """
+
+    def __init__(self, rows: int, width: int, components: int, *, seed: int) -> None:
+        rng = np.random.default_rng([seed, width])
+        self.components = min(components, rows, width)
+        range_width = min(2 * components + 1, width, rows)
+        core_width = min(2 * range_width + 1, rows)
+        self._omega = rng.standard_normal((width, range_width), dtype=np.float32)
+        self._psi_rng = np.random.default_rng([seed, width, 1])
+        self._y = np.empty((rows, range_width), np.float32)
+        self._w = np.zeros((core_width, width), np.float32)
+        self._psi = np.empty((core_width, rows), np.float32)
+        self._sum = np.zeros(width, np.float64)
+        self._square = 0.0
+        self._seen = 0
+
+    def add(self, block: NDArray[np.float32]) -> None:
+        """Take the next rows (m, width)."""
+        rows = slice(self._seen, self._seen + len(block))
+        psi = self._psi_rng.standard_normal((len(block), len(self._w)), dtype=np.float32).T
+        self._psi[:, rows] = psi
+        self._y[rows] = block @ self._omega
+        self._w += psi @ block
+        self._sum += block.sum(axis=0, dtype=np.float64)
+        self._square += float(np.einsum("ij,ij->", block, block, dtype=np.float64))
+        self._seen = rows.stop
+
+    def result(self) -> Reduction:
+        """Scores of every row seen, in the order in which they came, with shares of the exact total variance."""
+        n = self._seen
+        mean = (self._sum / n).astype(np.float32)
+        total = self._square - n * float(np.dot(self._sum / n, self._sum / n))
+        if total <= 1e-12 * max(self._square, 1e-30):
+            return Reduction(np.zeros((n, 0), np.float32), np.zeros(0))
+        y = self._y[:n] - mean @ self._omega
+        psi = self._psi[:, :n]
+        w = self._w - np.outer(psi.sum(axis=1), mean)
+        q, _ = np.linalg.qr(y.astype(np.float64))
+        core, *_ = np.linalg.lstsq(psi @ q, w.astype(np.float64), rcond=None)
+        # X ~ Q core; only core's Gram matrix (range_width squared) is decomposed, not the wide matrix itself.
+        values, vectors = np.linalg.eigh(core @ core.T)
+        order = np.argsort(values)[::-1][: self.components]
+        singular = np.sqrt(np.maximum(values[order], 0))
+        keep = singular > 1e-6 * singular[0]
+        scores = (q @ vectors[:, order[keep]]) * singular[keep]
+        scores *= np.where(scores[np.abs(scores).argmax(axis=0), np.arange(scores.shape[1])] < 0, -1.0, 1.0)
+        return Reduction(np.ascontiguousarray(scores, np.float32), singular[keep] ** 2 / total)
+
+
+def unit_rows(X: NDArray[Any]) -> NDArray[np.float32]:
+    """Rows divided by their length; rows of length zero stay zero."""
+    norms = np.linalg.norm(X, axis=1, keepdims=True)
+    return np.divide(X, norms, out=np.zeros(X.shape, np.float32), where=norms > 0)
