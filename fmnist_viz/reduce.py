@@ -82,9 +82,11 @@ class SinglePassPCA:
         psi = self._psi[:, :n]
         w = self._w - np.outer(psi.sum(axis=1), mean)
         q, _ = np.linalg.qr(y.astype(np.float64))
-        core, *_ = np.linalg.lstsq(psi @ q, w.astype(np.float64), rcond=None)
-        # X ~ Q core; only core's Gram matrix (range_width squared) is decomposed, not the wide matrix itself.
-        values, vectors = np.linalg.eigh(core @ core.T)
+        # With Psi Q = U R the core is R^-1 U'W; only its Gram matrix (range_width squared) is needed, never the wide matrix itself.
+        u, r = np.linalg.qr(psi.astype(np.float64) @ q)
+        part = u.T.astype(np.float32) @ w
+        gram = np.linalg.solve(r, np.linalg.solve(r, (part @ part.T).astype(np.float64)).T)
+        values, vectors = np.linalg.eigh((gram + gram.T) / 2)
         order = np.argsort(values)[::-1][: self.components]
         singular = np.sqrt(np.maximum(values[order], 0))
         keep = singular > 1e-6 * singular[0]

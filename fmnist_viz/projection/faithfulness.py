@@ -14,8 +14,26 @@ from fmnist_viz.neighbors import exact_graph, nearest, overlap
 K = 15
 
 
-def trustworthiness(map_neighbors: NDArray[np.integer[Any]], reference: ReferenceDistances) -> NDArray[np.float64]:
-    """Per query, 1 less the penalty for map neighbours that are none in the unreduced space: float64 (q,), 1 is perfect.
+class Yardstick:
+    """Sampled distances in the unreduced space, sorted once, that every map of the representation is held against."""
+
+    def __init__(self, reference: ReferenceDistances, *, k: int = K) -> None:
+        q, n = reference.distances.shape
+        self.queries, self.n = reference.queries, n
+        self.k = min(k, (n - 1) // 2)  # above n/2 trustworthiness is not defined
+        own = reference.distances.copy()
+        own[np.arange(q), reference.queries] = -1.0  # the point itself is rank 0, whatever duplicates it has
+        self.distances, self.ordered = own, np.sort(own, axis=1)
+        self.nearest = nearest(reference, max(self.k, 1))
+
+    def ranks(self, neighbors: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
+        """Rank (1 = nearest) of each query's given neighbours (q, k) in the unreduced space; of equals the first counts."""
+        chosen = np.take_along_axis(self.distances, neighbors, axis=1)
+        return np.stack([np.searchsorted(row, want, side="left") for row, want in zip(self.ordered, chosen, strict=True)])
+
+
+def trustworthiness(neighbors: NDArray[np.integer[Any]], yardstick: Yardstick) -> NDArray[np.float64]:
+    """Per query, 1 less the penalty for map neighbours (q, k) that are none in the unreduced space: float64 (q,), 1 is perfect.
 
     The mean over all n points as queries is scikit-learn's `trustworthiness`. Memory is q * n, not n * n.
 
@@ -23,16 +41,8 @@ def trustworthiness(map_neighbors: NDArray[np.integer[Any]], reference: Referenc
     ----------
     J. Venna, S. Kaski (2001), Neighborhood preservation in nonlinear projection methods. ICANN.
     """
-    q, k = map_neighbors.shape
-    n = reference.distances.shape[1]
-    own = reference.distances.copy()
-    own[np.arange(q), reference.queries] = -1.0  # the point itself is rank 0, whatever duplicates it has
-    ordered = np.sort(own, axis=1)
-    penalty = np.zeros(q)
-    for row in range(q):
-        # of points at equal distance the first counts: ties never punish a map
-        rank = np.searchsorted(ordered[row], own[row, map_neighbors[row]], side="left")
-        penalty[row] = np.maximum(rank - k, 0).sum()
+    k, n = neighbors.shape[1], yardstick.n
+    penalty = np.maximum(yardstick.ranks(neighbors) - k, 0).sum(axis=1)
     return 1.0 - 2.0 * penalty / (k * (2 * n - 3 * k - 1))
 
 
@@ -49,22 +59,21 @@ def knn_correct(neighbors: NDArray[np.integer[Any]], labels: NDArray[np.int64]) 
     return votes.argmax(axis=1) == labels
 
 
-def faithfulness(coords: NDArray[np.float32], labels: NDArray[np.int64], reference: ReferenceDistances, *, k: int = K) -> dict[str, Any]:
-    """Scores of one map with 95 % intervals.
+def faithfulness(coords: NDArray[np.float32], labels: NDArray[np.int64], yardstick: Yardstick) -> dict[str, Any]:
+    """Scores of one map with 95 % intervals; empty where there are too few points.
 
     trustworthiness, recall : means over the sampled queries, each against all n points, with normal intervals
         from the spread between queries;
     knn_accuracy : leave-one-out k-NN accuracy of the labels on the map over all n points, Wilson interval.
     """
-    n = len(coords)
-    k = min(k, (n - 1) // 2)  # above n/2 trustworthiness is not defined
+    n, k = len(coords), yardstick.k
     if k < 1:
         return {}
     neighbors = map_neighbors(coords, k)
-    trust = trustworthiness(neighbors[reference.queries], reference)
-    recall = overlap(nearest(reference, k), neighbors[reference.queries])
+    trust = trustworthiness(neighbors[yardstick.queries], yardstick)
+    recall = overlap(yardstick.nearest, neighbors[yardstick.queries])
     right = knn_correct(neighbors, labels)
-    scores: dict[str, Any] = {"k": k, "queries": len(reference.queries), "n": n}
+    scores: dict[str, Any] = {"k": k, "queries": len(yardstick.queries), "n": n}
     for name, values in (("trustworthiness", trust), ("recall", recall)):
         mean, low, high = mean_interval(values)
         scores |= {name: mean, f"{name}_low": max(low, 0.0), f"{name}_high": min(high, 1.0)}

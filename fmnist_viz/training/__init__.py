@@ -1,0 +1,1 @@
+"""Floor 3: training with Keras, and what is recorded on the way."""
