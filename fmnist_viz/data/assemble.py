@@ -20,13 +20,14 @@ class Decoded:
     """One split as a reader hands it over.
 
     images : uint8 (n, h, w, c);  labels : int64 (n,);  rows : int64 (n,), row numbers in the original;
-    subject : what a message about it should name.
+    subject, label_subject : what a message about pixels or labels should name.
     """
 
     images: NDArray[np.uint8]
     labels: NDArray[np.int64]
     subject: str
     rows: NDArray[np.int64] | None = None
+    label_subject: str = ""
 
     def __post_init__(self) -> None:
         if len(self.images) != len(self.labels):
@@ -38,8 +39,8 @@ def payload_sha256(splits: Mapping[str, Decoded]) -> str:
     h = hashlib.sha256()
     for name, split in splits.items():
         h.update(f"{name}{split.images.shape}".encode())
-        h.update(np.ascontiguousarray(split.images))
-        h.update(np.ascontiguousarray(split.labels.astype("<i8", copy=False)))
+        h.update(np.ascontiguousarray(split.images).data)
+        h.update(np.ascontiguousarray(split.labels.astype("<i8", copy=False)).data)
     return h.hexdigest()
 
 
@@ -54,7 +55,7 @@ def assemble(splits: Mapping[str, Decoded], class_names: Sequence[str], source: 
         For a label outside the classes, a number of channels other than 1 or 3, or splits of different image shapes.
     """
     for split in splits.values():
-        within(split.labels, len(class_names), split.subject)
+        within(split.labels, len(class_names), split.label_subject or split.subject)
         if split.images.ndim != 4 or split.images.shape[3] not in (1, 3) or 0 in split.images.shape:
             raise BadInput("IMAGE-SHAPE", split.subject, f"images have the shape {split.images.shape}, expected (n, h, w, 1 or 3)", "Save them so.")
     done = dict(splits)
@@ -64,7 +65,7 @@ def assemble(splits: Mapping[str, Decoded], class_names: Sequence[str], source: 
     shapes = {name: split.images.shape[1:] for name, split in done.items()}
     if len(set(shapes.values())) > 1:
         said = " vs ".join(f"{name} {'x'.join(map(str, shape))}" for name, shape in shapes.items())
-        raise BadInput("SHAPE-MISMATCH", done["test"].subject, f"the splits differ in image shape: {said}", "Use --resize, or give splits that belong together.")
+        raise BadInput("SHAPE-MISMATCH", done["test"].subject, f"the splits differ in image shape: {said}", "Use --resize, or splits that belong together.")
     if not source.sha256:
         source = replace(source, sha256=payload_sha256(done))
     made = {name: _labeled(split, name, tuple(class_names), source) for name, split in done.items()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import os
+import threading
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
@@ -87,17 +88,34 @@ def _verify(path: Path, name: str) -> None:
 
 def _fetch(base: str, final: Path, name: str, progress: Progress, task: str) -> None:
     request = urllib.request.Request(f"{base}{name}.gz", headers={"User-Agent": "fmnist-viz", "Accept-Encoding": "identity"})
-    try:
-        answer = urllib.request.urlopen(request, timeout=TIMEOUT)
-    except urllib.error.HTTPError as e:
-        e.close()
-        raise Unreachable(f"answers {e.code} {e.reason}") from None
-    except (OSError, http.client.HTTPException, ValueError) as e:
-        raise Unreachable(f"cannot be reached ({getattr(e, 'reason', None) or e})") from None
-    with answer, staged_file(final) as temp:
+    with _open(request) as answer, staged_file(final) as temp:
         with open(temp, "wb") as out:
             _copy(answer, out, most=OFFICIAL[name][1] + CHUNK, progress=progress, task=f"{task}: {name}")
         _verify(temp, name)
+
+
+def _open(request: urllib.request.Request) -> http.client.HTTPResponse:
+    """The open response; raises Unreachable. The wait is bounded as a whole: a name look-up obeys no timeout, and a host
+    with many addresses would be given one timeout for each."""
+    box: list[http.client.HTTPResponse | Exception] = []
+
+    def connect() -> None:
+        try:
+            box.append(urllib.request.urlopen(request, timeout=TIMEOUT))
+        except (OSError, http.client.HTTPException, ValueError) as e:
+            box.append(e)
+
+    thread = threading.Thread(target=connect, daemon=True)
+    thread.start()
+    thread.join(TIMEOUT + 1)
+    if not box:
+        raise Unreachable(f"does not answer within {TIMEOUT + 1:g} s")
+    if isinstance(box[0], urllib.error.HTTPError):
+        box[0].close()
+        raise Unreachable(f"answers {box[0].code} {box[0].reason}")
+    if isinstance(box[0], Exception):
+        raise Unreachable(f"cannot be reached ({getattr(box[0], 'reason', None) or box[0]})")
+    return box[0]
 
 
 def _copy(answer: http.client.HTTPResponse, out: BinaryIO, *, most: int, progress: Progress, task: str) -> None:

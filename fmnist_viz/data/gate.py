@@ -62,9 +62,10 @@ def open_regular(path: Path, *, follow_links: bool = True) -> Iterator[BinaryIO]
         raise BadInput("FILE-MISSING", shown(path), "not found", "Check the path.") from None
     except (OSError, ValueError) as e:
         raise BadInput("FILE-UNREADABLE", shown(path), f"cannot be opened ({getattr(e, 'strerror', None) or e})", "Check its permissions.") from None
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise BadInput("FILE-SPECIAL", shown(path), "is no regular file (a folder, FIFO or device)", "Give a regular file.")
     with os.fdopen(fd, "rb") as file:
-        if not stat.S_ISREG(os.fstat(fd).st_mode):
-            raise BadInput("FILE-SPECIAL", shown(path), "is no regular file (a folder, FIFO or device)", "Give a regular file.")
         try:
             yield file
         except OSError as e:

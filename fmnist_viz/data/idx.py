@@ -24,7 +24,7 @@ from fmnist_viz.data.gate import FETCH_AGAIN, Limit, open_regular, shown, wrong_
 
 DTYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 GZIP = b"\x1f\x8b"
-# Deflate cannot pack more than 1032 bytes into one, so a promise beyond that is broken without reading on.
+# Deflate cannot pack more than 1032 bytes into one, so a file of s bytes holds at most this times s.
 MOST_PER_BYTE = 1040
 
 Holds = Literal["images", "labels"]
@@ -72,7 +72,7 @@ def read_idx(path: Path, holds: Holds, *, limit: Limit, allow_trailing: bool = F
         packed = head.startswith(GZIP)
         if not packed and not head.startswith(b"\x00\x00"):
             raise wrong_content(path, head, wanted="an IDX file")
-        stream: IO[bytes] = gzip.GzipFile(fileobj=file) if packed else file
+        stream: Any = gzip.GzipFile(fileobj=file) if packed else file
         try:
             return _read(stream, name, holds, size=os.fstat(file.fileno()).st_size, packed=packed, limit=limit, allow_trailing=allow_trailing)
         except EOFError:
@@ -88,33 +88,32 @@ def read_idx(path: Path, holds: Holds, *, limit: Limit, allow_trailing: bool = F
 def _read(stream: IO[bytes], name: str, holds: Holds, *, size: int, packed: bool, limit: Limit, allow_trailing: bool) -> IdxFile:
     header = _read_header(stream, name, holds)
     limit.claim(header.nbytes, name)
-    room = size * MOST_PER_BYTE if packed else size - len(header.raw)
-    if header.nbytes > room:
-        raise _truncated(name, header, None if packed else room)
-    data = np.empty(header.nbytes, np.uint8)
+    # Never more memory than the file can fill, whatever its header promises.
+    room = size * MOST_PER_BYTE if packed else max(size - len(header.raw), 0)
+    data = np.empty(min(header.nbytes, room), np.uint8)
     got = _fill(stream, data)
     if got < header.nbytes:
         raise _truncated(name, header, got)
     trailing = bool(stream.read(1))  # also makes gzip check its trailer where nothing follows
     if trailing and not allow_trailing:
         extra = "" if packed else f"{size - len(header.raw) - header.nbytes:,} "
-        raise BadInput("IDX-TRAILING", name, f"{extra}extra bytes follow the {header.nbytes:,} that its header promises", "Fetch it again, or use --allow-trailing.")
+        fact = f"{extra}extra bytes follow the {header.nbytes:,} that its header promises"
+        raise BadInput("IDX-TRAILING", name, fact, "Fetch it again, or use --allow-trailing.")
     h = hashlib.sha256(header.raw)
-    h.update(data)
+    h.update(data.data)
     array = data.view(header.dtype).reshape(header.shape)
     return IdxFile(array.astype(header.dtype.newbyteorder("="), copy=False), h.hexdigest(), trailing)
 
 
-def _truncated(name: str, header: IdxHeader, got: int | None) -> BadInput:
+def _truncated(name: str, header: IdxHeader, got: int) -> BadInput:
     row = header.nbytes // header.shape[0]
-    held = "the compressed file is far too small for that" if got is None else f"the file ends after {max(got, 0):,} ({max(got, 0) // row:,} rows)"
-    fact = f"header promises {header.nbytes:,} bytes ({header.shape[0]:,} rows), {held}"
+    fact = f"header promises {header.nbytes:,} bytes ({header.shape[0]:,} rows), the file ends after {got:,} ({got // row:,} rows)"
     return BadInput("IDX-TRUNCATED", name, fact, FETCH_AGAIN)
 
 
 def _fill(stream: IO[bytes], out: NDArray[np.uint8]) -> int:
     """Read into `out` until it is full or the stream ends; the count of bytes read."""
-    view, got = memoryview(out), 0
+    view, got = out.data, 0
     try:
         while got < len(out) and (count := stream.readinto(view[got:])):  # type: ignore[attr-defined]
             got += count

@@ -28,7 +28,7 @@ OFFICIAL = {
     "t10k-labels-idx1-ubyte": ("0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34", 10_008),
 }
 # `assemble.payload_sha256` of those four, so that verified data need not be hashed a second time.
-OFFICIAL_SHA256 = "@@"
+OFFICIAL_SHA256 = "27442d1f81492745d26c0b3459180243bdc835041d512caa2536a3812cd2d765"
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class IdxFolder:
 def find_files(folder: Path) -> IdxFolder:
     """The IDX files in a folder, plain names preferred to ``.gz``; ``train-images.idx3-ubyte`` is taken as well."""
     present = {entry.name: Path(entry.path) for entry in list_folder(folder)}
-    found = {}
+    found: dict[str, Path] = {}
     for name in OFFICIAL:
         for spelling in (name, name.replace("-idx", ".idx")):
             for full in (spelling, spelling + ".gz"):
@@ -66,6 +66,7 @@ class RawSplit:
     images: IdxFile
     labels: IdxFile
     subject: str
+    label_subject: str
     official: bool
 
 
@@ -78,7 +79,7 @@ def read_split(files: IdxFolder, split: str, *, limit: Limit, allow_trailing: bo
         fact = f"{len(images.array):,} images vs {len(labels.array):,} labels in {files.paths[label_name].name}"
         raise BadInput("COUNT-MISMATCH", shown(files.paths[image_name]), fact, "Give files that belong together.")
     official = images.payload_sha256 == OFFICIAL[image_name][0] and labels.payload_sha256 == OFFICIAL[label_name][0]
-    return RawSplit(images, labels, shown(files.paths[image_name]), official)
+    return RawSplit(images, labels, shown(files.paths[image_name]), shown(files.paths[label_name]), official)
 
 
 def decode(raw: dict[str, RawSplit]) -> tuple[dict[str, Decoded], tuple[str, ...]]:
@@ -88,7 +89,8 @@ def decode(raw: dict[str, RawSplit]) -> tuple[dict[str, Decoded], tuple[str, ...
     pixels, note = to_uint8(arrays, [raw[name].subject for name in names])
     splits = {}
     for name, images in zip(names, pixels, strict=True):
-        splits[name] = Decoded(images, whole_labels(raw[name].labels.array, raw[name].subject), raw[name].subject)
+        part = raw[name]
+        splits[name] = Decoded(images, whole_labels(part.labels.array, part.label_subject), part.subject, label_subject=part.label_subject)
     notes = [note] if note else []
     notes += [f"bytes after the data of {name} were ignored" for name in names if raw[name].images.trailing or raw[name].labels.trailing]
     return splits, tuple(notes)
@@ -118,9 +120,9 @@ def load_idx_folder(config: DataConfig, progress: Progress) -> DataSet:
         decoded, notes = {"test": decoded[splits[0]]}, (*notes, f"the folder holds the {splits[0]} split only")
     if official:
         progress.say("data: these files are the published Fashion-MNIST")
-        names = FASHION
+        names: tuple[str, ...] = FASHION
     else:
         progress.say("data: not the official Fashion-MNIST; classes are numbered")
-        names = numbered_classes([part.labels for part in decoded.values()], [part.subject for part in decoded.values()])
+        names = numbered_classes([part.labels for part in decoded.values()], [part.label_subject for part in decoded.values()])
     source = Source("idx", f"idx folder {shown(folder.resolve().name)}", OFFICIAL_SHA256 if official else "", official, notes)
     return assemble(decoded, names, source, side=config.resize)

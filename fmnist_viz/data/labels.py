@@ -41,7 +41,7 @@ def within(labels: NDArray[np.int64], classes: int, subject: str) -> None:
     if len(wrong):
         row = int(wrong[0])
         more = f" ({len(wrong):,} such labels)" if len(wrong) > 1 else ""
-        raise BadInput("LABEL-RANGE", subject, f"label {labels[row]} at row {row}, classes are 0..{classes - 1}{more}", "Correct the labels or the list of classes.")
+        raise BadInput("LABEL-RANGE", subject, f"label {labels[row]} at row {row}, classes are 0..{classes - 1}{more}", "Correct the labels or the classes.")
 
 
 def numbered_classes(labels: Sequence[NDArray[np.int64]], subjects: Sequence[str]) -> tuple[str, ...]:

@@ -52,7 +52,7 @@ def to_uint8(arrays: Sequence[NDArray[Any]], subjects: Sequence[str]) -> tuple[l
             raise BadInput("PIXEL-RANGE", subject, f"pixel values run from {low:g} to {high:g}, expected 0..255 or [0, 1]", WIDE)
         if array.dtype.kind == "f" and (array != np.rint(array)).any():
             raise BadInput("PIXEL-RANGE", subject, f"pixel values run from {low:g} to {high:g} and are not whole numbers", WIDE)
-    kinds = ", ".join(sorted({str(array.dtype) for array in arrays}))
+    kinds = ", ".join(sorted({array.dtype.name for array in arrays}))
     return [array.astype(np.uint8) for array in arrays], f"{kinds} pixels in 0..255 were stored as uint8"
 
 

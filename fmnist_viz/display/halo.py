@@ -15,18 +15,18 @@ class HaloText(Text):
     is a stroke below the fill (CSS `paint-order`), which the text inherits from a group around it.
     """
 
-    def __init__(self, *args: Any, rim: float = 2.2, **options: Any) -> None:
+    def __init__(self, *args: Any, rim: float = 2.6, **options: Any) -> None:
         super().__init__(*args, parse_math=False, **options)
         self.rim = rim
 
     def draw(self, renderer: Any) -> None:
         writer = getattr(renderer, "writer", None)
         if writer is None or not self.get_visible():
-            self.set_path_effects([withStroke(linewidth=self.rim, foreground="white", alpha=0.85)])
+            self.set_path_effects([withStroke(linewidth=self.rim, foreground="white", alpha=0.9)])
             super().draw(renderer)
             return
         self.set_path_effects([])
-        style = f"paint-order:stroke;stroke:#ffffff;stroke-opacity:0.85;stroke-width:{self.rim:g}px;stroke-linejoin:round"
+        style = f"paint-order:stroke;stroke:#ffffff;stroke-opacity:0.9;stroke-width:{self.rim:g}px;stroke-linejoin:round"
         writer.start("g", style=style)
         super().draw(renderer)
         writer.end("g")

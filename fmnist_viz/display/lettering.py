@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import unicodedata
+import warnings
 from collections.abc import Iterable, Sequence
 
 from fmnist_viz.display.style import font_stack
@@ -23,21 +24,33 @@ def clean(name: str) -> str:
 
 
 def shorten(name: str, limit: int = 24) -> str:
-    """`clean(name)`, cut to `limit` signs with an ellipsis."""
+    """`clean(name)` in at most `limit` signs; what is left out is from its later middle, for names often differ in their last signs."""
     name = clean(name)
-    return name if len(name) <= limit else name[: limit - 1].rstrip() + "…"
+    if len(name) <= limit:
+        return name
+    tail = (limit - 1) // 3
+    return name[: limit - 1 - tail].rstrip() + "…" + name[len(name) - tail :].lstrip()
+
+
+def fitted(name: str, width: float, size: float) -> str:
+    """`name`, shortened until it is at most `width` points wide."""
+    name = clean(name)
+    limit = len(name)
+    while limit > 2 and text_width(shorten(name, limit), size) > width:
+        limit = min(limit - 1, int(limit * max(0.6, width / text_width(shorten(name, limit), size))) + 1)
+    return shorten(name, limit)
 
 
 @functools.lru_cache(maxsize=8192)
-def text_width(text: str, size: float) -> float:
+def text_width(text: str, size: float, *, bold: bool = False) -> float:
     """Drawn width of one line in points, at a type size in points."""
     from matplotlib.backends.backend_agg import RendererAgg
     from matplotlib.font_manager import FontProperties
 
-    from fmnist_viz.display.style import styled
-
-    with styled():
-        width, _, _ = RendererAgg(1, 1, 72).get_text_width_height_descent(text, FontProperties(family=list(font_stack()), size=size), False)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        font = FontProperties(family=list(font_stack()), size=size, weight="bold" if bold else "normal")
+        width, _, _ = RendererAgg(1, 1, 72).get_text_width_height_descent(text, font, False)
     return float(width)
 
 
@@ -55,16 +68,17 @@ def _pieces(word: str, width: float, size: float) -> list[str]:
 
 
 def wrap(text: str, width: float, size: float) -> list[str]:
-    """`text` as lines that are at most `width` points wide at the given type size."""
+    """`text` as lines that are at most `width` points wide at the given type size; no break before a unit or about an equals sign."""
     space, lines, used = text_width("a a", size) - text_width("aa", size), [""], 0.0
-    for word in (piece for word in text.split() for piece in _pieces(word, width, size)):
+    glued = " ".join(text.split()).replace(" %", "\u00a0%").replace(" = ", "\u00a0=\u00a0")
+    for word in (piece for whole in glued.split(" ") for piece in _pieces(whole, width, size)):
         wide = text_width(word, size)
         if lines[-1] and used + space + wide > width:
             lines.append("")
             used = 0.0
         used += wide + (space if lines[-1] else 0.0)
         lines[-1] += (" " if lines[-1] else "") + word
-    return lines
+    return [line.replace("\u00a0", " ") for line in lines]
 
 
 def missing_signs(texts: Iterable[str]) -> str:

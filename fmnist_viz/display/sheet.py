@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -36,9 +37,10 @@ class Sheet:
         room = (width - 2 * MARGIN) * 72
         lines = wrap(clean(caption), room, SMALL)
         alarms = [line for text in stamp for line in wrap(clean(text), room, SMALL)]
-        self.width, self.body = width, body
-        self.height = body + 0.08 + (len(lines) + len(alarms)) * LEADING + MARGIN
-        self.figure: Figure = Figure(figsize=(width, self.height), dpi=DPI, facecolor="white")
+        # whole pixels at the usual resolution, so that what is laid out in pixels falls on pixels
+        height = body + 0.08 + (len(lines) + len(alarms)) * LEADING + MARGIN
+        self.width, self.height = math.ceil(width * DPI) / DPI, math.ceil(height * DPI) / DPI
+        self.figure: Figure = Figure(figsize=(self.width, self.height), dpi=DPI, facecolor="white")
         FigureCanvasAgg(self.figure)
         for i, line in enumerate([*lines, *alarms]):
             color = GREY if i < len(lines) else ALARM

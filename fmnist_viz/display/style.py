@@ -6,6 +6,7 @@ import contextlib
 import functools
 import warnings
 from collections.abc import Iterator
+from typing import Any
 
 from fmnist_viz.core.palette import NEUTRAL, class_colors
 
@@ -35,10 +36,11 @@ def styled() -> Iterator[None]:
     """Matplotlib settings of this program for the length of a block: text stays text in SVG, no maths in names, equal input gives equal bytes."""
     import matplotlib
 
-    settings = {
-        "font.family": list(font_stack()), "font.size": BODY, "text.color": INK, "text.parse_math": False, "text.usetex": False,
+    settings: Any = {
+        "font.family": [*font_stack(), "sans-serif"], "font.sans-serif": ["DejaVu Sans", "Verdana", "Arial"],
+        "font.size": BODY, "text.color": INK, "text.parse_math": False, "text.usetex": False,
         "axes.edgecolor": RULE, "axes.linewidth": 0.6, "axes.labelcolor": GREY, "axes.labelsize": SMALL, "axes.unicode_minus": False,
-        "xtick.labelsize": SMALL, "ytick.labelsize": SMALL, "xtick.color": RULE, "ytick.color": RULE, "xtick.labelcolor": GREY, "ytick.labelcolor": GREY,
+        "xtick.labelsize": SMALL, "xtick.color": RULE, "xtick.labelcolor": GREY, "ytick.labelsize": SMALL, "ytick.color": RULE, "ytick.labelcolor": GREY,
         "svg.fonttype": "none", "svg.hashsalt": "fmnist-viz", "svg.image_inline": True,
     }  # fmt: skip
     with matplotlib.rc_context(settings), warnings.catch_warnings():

@@ -32,40 +32,48 @@ def initial_coords(basis: Basis, dims: int, *, seed: int) -> NDArray[np.float32]
     return coords
 
 
-def project(basis: Basis, graph: NeighborGraph | None, method: str, *, sample_ids: NDArray[np.str_], config: MapConfig, seed: int, threads: int) -> Projection:
-    """Coordinates of one method; `graph` may be None where the basis has a note or there are too few rows."""
+def layout(basis: Basis, graph: NeighborGraph | None, method: str, *, config: MapConfig, seed: int, threads: int) -> tuple[NDArray[np.float32], dict[str, Any], str]:
+    """(coordinates float32 (n, 2|3), what was used, note); `graph` may be None where the basis has a note or there are too few rows."""
     n, dims = len(basis.X), config.dims
     start = time.perf_counter()
     used: dict[str, Any] = {"metric": basis.metric, **{k: basis.facts[k] for k in ("duplicates", "metric_note") if k in basis.facts}}
     if config.pca_dims:
         used["pca_dims"] = basis.X.shape[1]
-    note = basis.note
-    if not note and method != "pca" and n < TOO_FEW:
-        note = f"too few rows (n = {n}) for this method; at least {TOO_FEW} are needed"
-    if note:
-        return Projection(np.zeros((n, dims), np.float32), sample_ids, basis.name, method, used, seed, {}, note)
+    nothing = np.zeros((n, dims), np.float32)
+    if basis.note:
+        return nothing, used, basis.note
+    if method != "pca" and n < TOO_FEW:
+        return nothing, used, f"too few rows (n = {n}) for this method; at least {TOO_FEW} are needed"
     init = initial_coords(basis, dims, seed=seed)
     if method == "pca":
-        coords = np.zeros((n, dims), np.float32)
+        coords = nothing
         coords[:, : min(dims, basis.X.shape[1])] = basis.X[:, :dims]
         used = {k: v for k, v in used.items() if k not in ("pca_dims", "metric")} | {"variance": list(basis.variance), "implementation": "scikit-learn"}
-    elif method == "tsne":
-        assert graph is not None
-        perplexity = fitting_perplexity(config.perplexity, n)
-        if perplexity < config.perplexity:
-            used["lowered"] = f"perplexity {config.perplexity:g} → {perplexity:.3g}"
-        coords, more = tsne(graph, init, perplexity=perplexity, n_iter=config.n_iter, seed=seed, threads=threads)
-        used |= {"perplexity": round(perplexity, 4), "n_iter": config.n_iter, "init": "pca", **more}
-    elif method == "umap":
-        assert graph is not None
-        k = min(config.n_neighbors, n - 1)
-        if k < config.n_neighbors:
-            used["lowered"] = f"neighbours {config.n_neighbors} → {k}"
-        coords, more = umap(graph, init, n_neighbors=k, min_dist=config.min_dist, n_epochs=config.umap_epochs, seed=seed)
-        used |= {"n_neighbors": k, "min_dist": config.min_dist, "n_epochs": config.umap_epochs, "init": "pca", **more}
     else:
-        raise ValueError(f"unknown method {method!r}")
+        assert graph is not None
+        coords, more = (_tsne if method == "tsne" else _umap)(graph, init, config, seed, threads)
+        used |= {"init": "pca", **more}
     used["seconds"] = round(time.perf_counter() - start, 2)
     if not np.isfinite(coords).all():
-        return Projection(np.zeros((n, dims), np.float32), sample_ids, basis.name, method, used, seed, {}, "no map: the method did not converge to finite coordinates")
-    return Projection(coords, sample_ids, basis.name, method, used, seed)
+        return nothing, used, "no map: the method did not converge to finite coordinates"
+    return coords, used, ""
+
+
+def _tsne(graph: NeighborGraph, init: NDArray[np.float32], config: MapConfig, seed: int, threads: int) -> tuple[NDArray[np.float32], dict[str, Any]]:
+    perplexity = fitting_perplexity(config.perplexity, len(init))
+    coords, more = tsne(graph, init, perplexity=perplexity, n_iter=config.n_iter, seed=seed, threads=threads)
+    lowered = {"lowered": f"perplexity {config.perplexity:g} → {perplexity:.3g}"} if perplexity < config.perplexity else {}
+    return coords, {"perplexity": round(perplexity, 4), "n_iter": config.n_iter, **more, **lowered}
+
+
+def _umap(graph: NeighborGraph, init: NDArray[np.float32], config: MapConfig, seed: int, threads: int) -> tuple[NDArray[np.float32], dict[str, Any]]:
+    k = min(config.n_neighbors, len(init) - 1)
+    coords, more = umap(graph, init, n_neighbors=k, min_dist=config.min_dist, n_epochs=config.umap_epochs, seed=seed)
+    lowered = {"lowered": f"neighbours {config.n_neighbors} → {k}"} if k < config.n_neighbors else {}
+    return coords, {"n_neighbors": k, "min_dist": config.min_dist, "n_epochs": config.umap_epochs, **more, **lowered}
+
+
+def project(basis: Basis, graph: NeighborGraph | None, method: str, *, sample_ids: NDArray[np.str_], config: MapConfig, seed: int, threads: int) -> Projection:
+    """One map as a `Projection`, without scores (see `faithfulness`)."""
+    coords, used, note = layout(basis, graph, method, config=config, seed=seed, threads=threads)
+    return Projection(coords, sample_ids, basis.name, method, used, seed, {}, note)

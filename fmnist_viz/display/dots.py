@@ -1,0 +1,63 @@
+"""Points of a map, and rings around those that the model got wrong: as shapes, or as pixels drawn once for PNG and SVG."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fmnist_viz.display.style import DPI, INK
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_STEPS = 3  # lowest bits of a colour left out in pixels: not to be seen, and a third less to compress
+
+
+@dataclass(frozen=True)
+class Dots:
+    """What is drawn: places float (n, 2), RGBA float (n, 4), and which have a ring, bool (n,); later ones lie on top."""
+
+    xy: NDArray[np.floating[Any]]
+    colors: NDArray[np.float64]
+    ringed: NDArray[np.bool_]
+
+    def diameter(self, ax: Axes) -> float:
+        """Points (1/72 inch): by the room per dot, so that a hundred can be seen and sixty thousand told apart."""
+        box = ax.get_window_extent()
+        inches = float(np.sqrt(box.width * box.height)) / ax.figure.dpi
+        return float(np.clip(2.3 * (10_000 / max(1, len(self.xy))) ** 0.25, 1.3, 7.0)) * max(0.5, min(1.0, inches / 6.0))
+
+    def draw(self, ax: Axes, *, diameter: float | None = None, rasterized: bool = False) -> None:
+        """Draw as shapes: they stay sharp at any size, and an SVG file holds each of them."""
+        d = self.diameter(ax) if diameter is None else diameter
+        alpha = 0.7 if len(self.xy) > 500 else 0.85
+        ax.scatter(self.xy[:, 0], self.xy[:, 1], s=d**2, c=self.colors, alpha=alpha, linewidths=0, rasterized=rasterized, zorder=2, gid="points")
+        if self.ringed.any():
+            ax.scatter(
+                self.xy[self.ringed, 0], self.xy[self.ringed, 1], s=(d + 1.3) ** 2, facecolors="none", edgecolors=INK, linewidths=0.3, alpha=0.75,
+                rasterized=rasterized, zorder=2.2, gid="rings",
+            )  # fmt: skip
+
+    def draw_pixels(self, ax: Axes) -> None:
+        """Draw as one image that fills the axes, which must have their final limits and place.
+
+        Ten thousand dots take longer to draw than to store: as an image they are drawn once for all file types.
+        """
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+
+        from fmnist_viz.display.raster import Raster
+
+        box = ax.get_window_extent()
+        width, height = (max(1, round(side / ax.figure.dpi * DPI)) for side in (box.width, box.height))
+        canvas = FigureCanvasAgg(Figure(figsize=(width / DPI, height / DPI), dpi=DPI, facecolor="white"))
+        trial = canvas.figure.add_axes((0, 0, 1, 1), xlim=ax.get_xlim(), ylim=ax.get_ylim())
+        trial.set_axis_off()
+        self.draw(trial, diameter=self.diameter(ax))
+        canvas.draw()  # type: ignore[no-untyped-call]
+        pixels = np.asarray(canvas.buffer_rgba()) >> _STEPS  # type: ignore[no-untyped-call]
+        pixels = (pixels << _STEPS) | (pixels >> (8 - 2 * _STEPS))
+        ax.add_image(Raster(ax, pixels, zorder=2, gid="points"))

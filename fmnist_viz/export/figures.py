@@ -1,0 +1,161 @@
+"""The figures folder: every map, the grids, confusion matrices, training curves and sample images as PNG and SVG."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fmnist_viz.analysis.confusion import Confusion
+from fmnist_viz.core.progress import Progress, Silent
+from fmnist_viz.core.store import disk_errors
+from fmnist_viz.core.types import LabeledImages, Projection
+from fmnist_viz.display.confusion import ConfusionDisplay
+from fmnist_viz.display.lettering import clean, missing_signs
+from fmnist_viz.display.map import MapDisplay
+from fmnist_viz.display.map_grid import MapGridDisplay
+from fmnist_viz.display.sample_grid import SampleGridDisplay
+from fmnist_viz.display.style import DPI, styled
+from fmnist_viz.display.training_curves import TrainingCurvesDisplay
+from fmnist_viz.export.slug import slug
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Maps = Mapping[str, Mapping[str, Projection]]  # representation -> method -> projection
+FAVOURED = "class that the unit favours"
+
+
+class Display(Protocol):
+    def plot(self, ax: None = None, *, stamp: Sequence[str] = (), prefix: str = "") -> Figure:
+        """A figure on a sheet of its own."""
+
+
+@dataclass(frozen=True)
+class FigureContent:
+    """All that the figures of one run show; what is empty or None is not drawn. It can be pickled into another process.
+
+    Parameters
+    ----------
+    model : str
+        Its name, for the captions.
+    class_names : tuple of str
+    projections : representation -> method -> Projection of the samples
+    labels : int64 (n,), for all of them;  correct : bool (n,), where known
+    weights : weight matrix ("conv2d/kernel") -> method -> Projection of its units or filters
+    weight_classes : weight matrix -> int64 (units,), the class that each unit favours, -1 for none
+    weight_pictures : weight matrix -> uint8 (units, h, w) or (units, h, w, 3), drawn in place of points
+    warnings : lines for every caption: a stand-in for the data, a sample of it
+    """
+
+    model: str
+    class_names: tuple[str, ...]
+    projections: Maps = field(default_factory=dict)
+    labels: NDArray[np.int64] | None = None
+    correct: NDArray[np.bool_] | None = None
+    weights: Maps = field(default_factory=dict)
+    weight_classes: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
+    weight_pictures: Mapping[str, NDArray[np.uint8]] = field(default_factory=dict)
+    confusion: Confusion | None = None
+    history: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    samples: LabeledImages | None = None
+    warnings: Sequence[str] = ()
+
+    def displays(self) -> Iterator[tuple[str, Display]]:
+        """Every figure's name without suffix, and what draws it; names differ even where case does not count."""
+        taken: set[str] = set()
+        for stem, display in self._all():
+            if stem.lower() in taken:
+                stem = slug(stem + "\0" + str(len(taken)))
+            taken.add(stem.lower())
+            yield stem, display
+
+    def _all(self) -> Iterator[tuple[str, Display]]:
+        if self.samples is not None and len(self.samples):
+            yield "sample_grid", SampleGridDisplay(self.samples)
+        if any(len(values) for values in self.history.values()):
+            yield "training_curves", TrainingCurvesDisplay(self.history)
+        if self.confusion is not None:
+            yield "confusion_counts", ConfusionDisplay(self.confusion)
+            yield "confusion_rates", ConfusionDisplay(self.confusion, rates=True)
+        yield from self._sample_maps()
+        yield from self._weight_maps()
+
+    def _sample_maps(self) -> Iterator[tuple[str, Display]]:
+        if not self.projections:
+            return
+        n = next((len(p.coords) for maps in self.projections.values() for p in maps.values()), 0)
+        labels = np.full(n, -1, np.int64) if self.labels is None else self.labels
+        yield "maps", MapGridDisplay(self.projections, labels, self.class_names)
+        for name, maps in self.projections.items():
+            for method, projection in maps.items():
+                yield f"map_{slug(name)}_{slug(method)}", MapDisplay(projection, labels, self.class_names, self.correct)
+
+    def _weight_maps(self) -> Iterator[tuple[str, Display]]:
+        if not self.weights:
+            return
+        units = {name: next((len(p.coords) for p in maps.values()), 0) for name, maps in self.weights.items()}
+        classes = {name: self.weight_classes.get(name, np.full(n, -1, np.int64)) for name, n in units.items()}
+        yield "weights", MapGridDisplay(self.weights, classes, self.class_names, FAVOURED, self.weight_pictures)
+        for name, maps in self.weights.items():
+            for method, projection in maps.items():
+                pictures = self.weight_pictures.get(name)
+                yield f"weights_{slug(name)}_{slug(method)}", MapDisplay(projection, classes[name], self.class_names, None, pictures, FAVOURED)
+
+
+def write_figures(folder: Path, content: FigureContent, *, progress: Progress | None = None) -> list[Path]:
+    """Write every figure of `content` as PNG (150 dpi) and SVG (text stays text) into `folder`.
+
+    The folder is taken as staged by the caller: files are written plainly. Equal content gives equal bytes with equal
+    versions of Matplotlib and Pillow.
+
+    Returns
+    -------
+    The paths written, in the order of writing.
+
+    Raises
+    ------
+    ResourceError
+        Where the disk is full or the folder cannot be written.
+    """
+    progress = progress or Silent()
+    _warn_of_boxes(content, progress)
+    figures = list(content.displays())
+    written: list[Path] = []
+    with disk_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        for done, (stem, display) in enumerate(figures):
+            progress.step("figures", done, len(figures), stem)
+            prefix = "" if stem == "sample_grid" else f"Model {clean(content.model)}"
+            written += save(display.plot(stamp=tuple(content.warnings), prefix=prefix), folder / stem)
+    progress.step("figures", len(figures), len(figures))
+    return written
+
+
+def save(figure: Figure, path: Path) -> list[Path]:
+    """Write a figure as `path`.png and `path`.svg; both hold no date, so that equal figures give equal bytes."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from PIL import Image
+
+    png, svg = path.with_name(path.name + ".png"), path.with_name(path.name + ".svg")
+    with styled():
+        canvas = FigureCanvasAgg(figure)
+        canvas.draw()  # type: ignore[no-untyped-call]
+        # A sheet is opaque: without the fourth channel the file takes half the time to write.
+        pixels = np.asarray(canvas.buffer_rgba())[:, :, :3]  # type: ignore[no-untyped-call]
+        Image.fromarray(pixels).save(png, dpi=(DPI, DPI), compress_level=3)
+        figure.savefig(svg, dpi=DPI, metadata={"Date": None, "Creator": None, "Title": path.name})
+    return [png, svg]
+
+
+def _warn_of_boxes(content: FigureContent, progress: Progress) -> None:
+    """Say once which signs no installed font can draw: they are boxes in the PNG files."""
+    missing = missing_signs([*content.class_names, content.model, *content.projections, *content.weights, *content.warnings])
+    if missing:
+        shown = missing[:12] + ("…" if len(missing) > 12 else "")
+        where = "they are boxes in the PNG figures, and text in the SVG files. A font such as Noto Sans CJK mends it."
+        progress.warn(f"No installed font draws {len(missing)} signs of the names ({shown}): {where}")

@@ -1,0 +1,7 @@
+"""The folder that TensorBoard's Embedding Projector reads, written so that its page just works."""
+
+from fmnist_viz.export.projector.check import check_folder
+from fmnist_viz.export.projector.config import CONFIG
+from fmnist_viz.export.projector.writer import ProjectorTensor, class_order, write_projector
+
+__all__ = ["CONFIG", "ProjectorTensor", "check_folder", "class_order", "write_projector"]

@@ -1,0 +1,208 @@
+"""Writes a Projector folder: tensors, metadata, thumbnails and precomputed maps, the configuration last."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fmnist_viz.core.errors import BadInput, Damaged, UsageError
+from fmnist_viz.core.store import need_space, write_file, write_json
+from fmnist_viz.core.types import LabeledImages, Projection, Representation
+from fmnist_viz.export.projector.bookmarks import bookmarks_json, slot_of, view_label
+from fmnist_viz.export.projector.check import MAX_POINTS, check_folder
+from fmnist_viz.export.projector.config import CONFIG, Entry, config_text, tensor_name, write_event_file
+from fmnist_viz.export.projector.metadata import Columns, color_column, label_column, text_columns, tsv
+from fmnist_viz.export.projector.tensor import choose_transform, require_finite, write_tensor
+from fmnist_viz.export.sprite import write_sprite
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+METADATA, SPRITE = "metadata.tsv", "sprite.png"
+
+
+@dataclass(frozen=True)
+class ProjectorTensor:
+    """One tensor to show: a representation with all its rows, and what belongs to those rows.
+
+    views : maps of the same rows;  metadata : one row per row, None for the shared table of the samples (of other
+    tensors: their ids);  images : uint8 (n, h, w, 1 or 3), shown as they are, None for the shared thumbnails of the
+    samples (of other tensors: none);  title : what the tensor is called after its number, by default the representation's name.
+    """
+
+    representation: Representation
+    views: Sequence[Projection] = ()
+    metadata: pd.DataFrame | None = None
+    images: NDArray[np.uint8] | None = None
+    title: str = ""
+
+    def __post_init__(self) -> None:
+        n, name = len(self.representation.X), self.representation.name
+        for view in self.views:
+            if not view.note and not np.array_equal(view.sample_ids, self.representation.sample_ids):
+                raise ValueError(f"{name}: the {view.method} view has other rows")
+        for what, value in (("metadata", self.metadata), ("images", self.images)):
+            if value is not None and len(value) != n:
+                raise ValueError(f"{name}: {len(value)} {what} for {n} rows")
+
+
+def class_order(rows: NDArray[np.int64], labels: NDArray[np.int64], correct: NDArray[np.bool_] | None = None) -> NDArray[np.int64]:
+    """The rows with one of each class, in class order, at the front; the others keep their order.
+
+    The page gives its i-th colour to the i-th value it meets, so this is what makes a class's colour there the same
+    as `core.palette` gives it. `correct` bool (all rows): a rightly predicted row leads where there is one, so that
+    the columns `predicted` and `correct` come in the same order.
+    """
+    at = labels[rows]
+    good = np.ones(len(rows), bool) if correct is None else correct[rows]
+    lead = [int(np.flatnonzero(at == c)[np.argmax(good[at == c])]) for c in np.unique(at)]
+    return np.concatenate([rows[lead], np.delete(rows, lead)])
+
+
+def sample_columns(images: LabeledImages, metadata: pd.DataFrame, rows: NDArray[np.int64]) -> Columns:
+    """The shared table of the given rows: `metadata`, and `label` first and `sample_id` last where it lacks them."""
+    table = metadata.iloc[rows].copy()
+    if "label" not in table.columns:
+        table.insert(0, "label", np.asarray(images.class_names, object)[images.labels[rows]])
+    if "sample_id" not in table.columns:
+        table["sample_id"] = images.sample_ids[rows]
+    return text_columns(table)
+
+
+@dataclass(frozen=True)
+class _Assets:
+    """Metadata and thumbnails that one or more tensors share."""
+
+    columns: Columns
+    metadata: str
+    sprite: str = ""
+    thumb: int = 0
+
+
+def _write_entry(folder: Path, tensor: ProjectorTensor, name: str, rows: NDArray[np.int64], assets: _Assets) -> tuple[Entry, dict[str, Any]]:
+    """Tensor, sidecar and bookmarks of one tensor; returns its configuration entry and its facts."""
+    representation = tensor.representation
+    require_finite(representation, rows)
+    transform = choose_transform(representation, rows)
+    written = write_tensor(folder / f"{name}.bytes", representation, rows, transform)
+    views = [view for view in tensor.views if not view.note]
+    facts: dict[str, Any] = {
+        "name": name, "file": f"{name}.bytes", **written, "representation": representation.name, "kind": representation.kind, "model": representation.model,
+        "epoch": representation.epoch, "raw_width": representation.raw_width, "came_reduced": dict(representation.transform), "transform": transform.record,
+        "views": [{"method": v.method, "slot": slot_of(v), "label": view_label(v), "dimensions": v.coords.shape[1]} for v in views],
+        "views_without_map": [{"method": v.method, "note": v.note} for v in tensor.views if v.note],
+    }  # fmt: skip
+    bookmarks = f"{name}.bookmarks.json" if views else ""
+    if bookmarks:
+        text = bookmarks_json(views, rows, shape=written["shape"], color_by=color_column(assets.columns), label_by=label_column(assets.columns))
+        write_file(folder / bookmarks, text)
+    write_json(folder / f"{name}.json", facts)
+    return Entry(name, tuple(written["shape"]), facts["file"], assets.metadata, bookmarks, assets.sprite, assets.thumb), facts
+
+
+def _own_assets(folder: Path, tensor: ProjectorTensor, name: str, rows: NDArray[np.int64], shared: _Assets | None) -> _Assets:
+    """The tensor's own table and thumbnails where it brings them, else the shared ones (None: its ids, and no images)."""
+    import pandas as pd
+
+    columns, metadata = (shared.columns, shared.metadata) if shared else ({}, "")
+    if tensor.metadata is not None or shared is None:
+        table = pd.DataFrame({"name": tensor.representation.sample_ids, "row": np.arange(len(rows))}) if tensor.metadata is None else tensor.metadata
+        columns, metadata = text_columns(table.iloc[rows]), f"{name}.tsv"
+        write_file(folder / metadata, tsv(columns))
+    sprite, thumb = (shared.sprite, shared.thumb) if shared else ("", 0)
+    if tensor.images is not None:
+        drawn = write_sprite(folder / f"{name}.png", tensor.images, rows=rows, invert=False)
+        sprite, thumb = drawn["file"], drawn["thumb"]
+    return _Assets(columns, metadata, sprite, thumb)
+
+
+def _require(samples: Sequence[ProjectorTensor], images: LabeledImages, metadata: pd.DataFrame, rows: NDArray[np.int64]) -> None:
+    if len(rows) < 2:
+        raise BadInput("PROJECTOR-TOO-FEW", "the Projector", f"{len(rows)} images to show", "Give at least 2 labelled images.")
+    if len(rows) > MAX_POINTS:
+        raise UsageError("PROJECTOR-TOO-MANY", "the Projector", f"{len(rows):,} images to show; its page takes the first {MAX_POINTS:,}", "Choose fewer.")
+    if not samples or len(metadata) != len(images):
+        raise ValueError(f"{len(samples)} sample tensors, {len(metadata)} metadata rows for {len(images)} images")
+    for tensor in samples:
+        if not np.array_equal(tensor.representation.sample_ids, images.sample_ids):
+            raise ValueError(f"{tensor.representation.name}: other rows than the images")
+
+
+def _correct(images: LabeledImages, metadata: pd.DataFrame) -> NDArray[np.bool_] | None:
+    """Rightly predicted rows, from `predicted`, where the table has it."""
+    if "predicted" not in metadata.columns:
+        return None
+    truth = metadata["label"] if "label" in metadata.columns else np.asarray(images.class_names, object)[images.labels]
+    return np.asarray(metadata["predicted"].astype(str).to_numpy() == np.asarray(truth).astype(str), dtype=np.bool_)
+
+
+def write_projector(
+    folder: Path,
+    *,
+    samples: Sequence[ProjectorTensor],
+    others: Sequence[ProjectorTensor] = (),
+    images: LabeledImages,
+    metadata: pd.DataFrame,
+    rows: NDArray[np.int64],
+) -> dict[str, Any]:
+    """Write a complete Projector folder into `folder`, which exists, is empty, and is published by the caller.
+
+    Parameters
+    ----------
+    samples
+        Tensors whose rows are the images' (same `sample_ids`, same order): pixels first, then the layers in order.
+        They share the metadata table and the thumbnails, unless they bring their own.
+    others
+        Tensors with rows of their own (weights); all rows are written. Those with fewer than two rows or no column
+        are left out, and named in the facts.
+    metadata
+        One row per image; see `sample_columns` and `text_columns` for what is made of it.
+    rows
+        int64 (m,), which images are shown; reordered by `class_order`.
+
+    Returns
+    -------
+    dict
+        `rows`, `tensors` (name, file, shape, bytes, transform, views ...), `skipped`, `sprite`, `metadata`
+        (file, columns, color_by), `config`, `event_file`: JSON-ready, for the manifest.
+
+    Raises
+    ------
+    BadInput
+        Fewer than two images; a NaN or infinity in a tensor.
+    UsageError
+        More images than the page takes (100,000).
+    Damaged
+        What was written breaks a rule of TensorBoard's; the configuration is then not written.
+    """
+    rows = np.asarray(rows, np.int64)
+    _require(samples, images, metadata, rows)
+    rows = class_order(rows, images.labels, _correct(images, metadata))
+    need_space(folder, sum(4 * len(rows) * t.representation.X.shape[1] for t in samples), what="the Projector folder")
+    sprite = write_sprite(folder / SPRITE, images.images, rows=rows)
+    shared = _Assets(sample_columns(images, metadata, rows), METADATA, sprite["file"], sprite["thumb"])
+    write_file(folder / METADATA, tsv(shared.columns))
+    written = []
+    for i, tensor in enumerate(samples):
+        name = tensor_name("", i, len(samples), tensor.title or tensor.representation.name)
+        written.append(_write_entry(folder, tensor, name, rows, _own_assets(folder, tensor, name, rows, shared)))
+    shown = [tensor for tensor in others if min(tensor.representation.X.shape) >= 1 and 2 <= len(tensor.representation.X) <= MAX_POINTS]
+    for i, tensor in enumerate(shown, start=1):
+        name = tensor_name("w", i, len(shown), tensor.title or tensor.representation.name)
+        every = np.arange(len(tensor.representation.X))
+        written.append(_write_entry(folder, tensor, name, every, _own_assets(folder, tensor, name, every, None)))
+    event = write_event_file(folder)
+    config = config_text([entry for entry, _ in written])
+    found = check_folder(folder, config=config)
+    if found:
+        raise Damaged("PROJECTOR-BROKEN", folder.name, "; ".join(found[:3]), "This is a bug of this program; please report it.")
+    write_file(folder / CONFIG, config)
+    skipped = [{"representation": t.representation.name, "shape": list(t.representation.X.shape)} for t in others if not any(t is s for s in shown)]
+    table = {"file": METADATA, "columns": list(shared.columns), "color_by": color_column(shared.columns)}
+    tensors = [facts for _, facts in written]
+    return {"rows": len(rows), "tensors": tensors, "skipped": skipped, "sprite": sprite, "metadata": table, "config": CONFIG, "event_file": event.name}

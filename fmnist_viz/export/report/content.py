@@ -1,0 +1,101 @@
+"""What a report is made from; nothing here draws or loads a drawing library."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fmnist_viz.core.types import LabeledImages, Predictions, Projection
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Bidirectional controls reorder the text around them: a class name must not be able to disguise another one.
+_BIDI = {*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F, 0x061C}
+
+
+def visible(name: str) -> str:
+    """A name as it is shown: control characters as their pictures (␉ ␊), direction controls removed, "(empty)" for nothing."""
+    shown = "".join(chr(0x2400 + ord(c)) if ord(c) < 32 else "␡" if ord(c) == 127 else c for c in name if ord(c) not in _BIDI)
+    return shown if shown.strip() else "(empty)"
+
+
+@dataclass(frozen=True)
+class ReportContent:
+    """One model on one set of images.
+
+    Parameters
+    ----------
+    title : plain text, such as ``cnn1 on Fashion-MNIST``
+    images, predictions : the mapped images and what the model said of them, row by row
+    projections : representation -> method ("pca", "tsne", "umap") -> map, representations in layer order
+    history : column (epoch, loss, accuracy, val_loss, val_accuracy, seconds ...) -> one value per epoch; may be empty
+    card : the model card as (what, value) rows
+    layers : one mapping of column -> text per layer, all with the same columns
+    tables : further tables by title, shown sortable; columns ``x``, ``x_low``, ``x_high`` are shown as one
+    warnings : banner lines, shown at the top and never dismissible
+    made : how this was made, as (what, value) rows
+    weights : weight matrix -> method -> map of its rows
+    weight_classes : weight matrix -> int (rows,): the class that each row favours
+
+    Raises
+    ------
+    ValueError where images, predictions and labels do not belong together.
+    """
+
+    title: str
+    images: LabeledImages
+    predictions: Predictions
+    projections: Mapping[str, Mapping[str, Projection]]
+    history: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    card: Sequence[tuple[str, str]] = ()
+    layers: Sequence[Mapping[str, str]] = ()
+    tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    warnings: Sequence[str] = ()
+    made: Sequence[tuple[str, str]] = ()
+    weights: Mapping[str, Mapping[str, Projection]] = field(default_factory=dict)
+    weight_classes: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not np.array_equal(self.images.sample_ids, self.predictions.sample_ids):
+            raise ValueError("report: images and predictions are not of the same samples in the same order")
+        if not np.array_equal(self.images.labels, self.predictions.y_true):
+            raise ValueError("report: the labels of the images and those of the predictions differ")
+        if self.images.class_names != tuple(self.predictions.class_names):
+            raise ValueError("report: the class names of the images and those of the predictions differ")
+        if not len(self.images):
+            raise ValueError("report: there are no images")
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Class names as they are shown."""
+        return tuple(visible(name) for name in self.images.class_names)
+
+    @property
+    def margin(self) -> NDArray[np.float32]:
+        """Highest probability among the other classes minus that of the true class, -1..1, float32 (n,).
+
+        Negative where the model is right; from "barely" (0) to "confidently wrong" (1) where it is wrong.
+        """
+        rows, y = np.arange(len(self.images)), self.images.labels
+        others = self.predictions.y_proba.copy()
+        others[rows, y] = -1
+        best = others.max(axis=1) if others.shape[1] > 1 else np.zeros(len(y), np.float32)
+        return best - self.predictions.y_proba[rows, y]
+
+
+def aligned(projection: Projection, sample_ids: NDArray[np.str_]) -> NDArray[np.float32]:
+    """The first two axes of a map in the order of `sample_ids`, float32 (n, 2); NaN for samples that it does not hold."""
+    out = np.full((len(sample_ids), 2), np.nan, np.float32)
+    if projection.note or projection.coords.shape[1] < 2:
+        return out
+    if np.array_equal(projection.sample_ids, sample_ids):
+        return np.array(projection.coords[:, :2])
+    place = {name: i for i, name in enumerate(projection.sample_ids.tolist())}
+    found = np.array([place.get(name, -1) for name in sample_ids.tolist()])
+    out[found >= 0] = projection.coords[found[found >= 0], :2]
+    return out

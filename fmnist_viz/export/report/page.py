@@ -1,0 +1,133 @@
+"""The page: numbers, drawings and the script's data put into the template, and written in one step."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fmnist_viz.analysis.confusion import Confusion, confusion
+from fmnist_viz.core.palette import class_colors
+from fmnist_viz.core.store import write_file
+from fmnist_viz.export.report.content import ReportContent
+from fmnist_viz.export.report.curves import curve_panels
+from fmnist_viz.export.report.readings import (
+    classes_reading,
+    curves_reading,
+    layers_reading,
+    matrix_reading,
+    pairs_reading,
+    rate_text,
+    table_reading,
+)
+from fmnist_viz.export.report.scatter import map_columns, map_index, map_item, method_order
+from fmnist_viz.export.report.sheet import ThumbnailSheets, thumbnail_sheets
+from fmnist_viz.export.report.table import layer_table, table_of
+from fmnist_viz.export.report.weightmap import weight_maps
+from fmnist_viz.projection.caption import METHOD_NAMES
+
+HERE = Path(__file__).parent
+# Nothing may be asked of any network and no text may become code; `connect-src` forbids even fetch("data:...").
+POLICY = (
+    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:; font-src data:; "
+    "connect-src 'none'; base-uri 'none'; form-action 'none'"
+)
+SCRIPTS = ("data", "names", "map", "labels", "matrix", "selection", "tables", "page")
+TOP_PAIRS = 12
+
+
+def write_report(path: Path, content: ReportContent) -> None:
+    """Write the report as one HTML file, all or nothing; equal content gives equal bytes.
+
+    Raises ResourceError where the disk is full or the folder cannot be written.
+    """
+    write_file(Path(path), render(content))
+
+
+def render(content: ReportContent) -> str:
+    """The whole page as text."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    # Bokeh reads a definition before what refers to it: keep the keys in their order.
+    environment.policies["json.dumps_kwargs"] = {"sort_keys": False, "allow_nan": False, "separators": (",", ":")}
+    return environment.get_template("page.html").render(_context(content))
+
+
+def _context(content: ReportContent) -> dict[str, Any]:
+    from markupsafe import Markup
+
+    counted = Confusion(confusion(content.predictions).counts, content.class_names)
+    columns = map_columns(content)
+    sheets = thumbnail_sheets(content.images)
+    return {
+        "content": content,
+        "policy": POLICY,
+        "css": Markup((HERE / "page.css").read_text(encoding="utf-8")),
+        "bokeh_js": [Markup(text) for text in _bokeh_scripts()],
+        "script": Markup("\n".join((HERE / "script" / f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS)),
+        "data": _data(content, counted, map_index(content, columns), sheets),
+        "figure": map_item(content, columns),
+        "sheets": [Markup(base64.b64encode(sheet).decode()) for sheet in sheets.sheets],
+        "panels": curve_panels(content.history),
+        "curves_reading": curves_reading(content.history),
+        "layers": layer_table(content.layers),
+        "layers_reading": layers_reading(content),
+        "weight_maps": weight_maps(content),
+        "tables": [(title, table_of(frame), table_reading(frame)) for title, frame in content.tables.items()],
+        **_confusion_context(content, counted),
+    }
+
+
+def _confusion_context(content: ReportContent, counted: Confusion) -> dict[str, Any]:
+    classes = counted.per_class()
+    # Pairs are found by number, not by name: names may be anything, and two classes may look alike.
+    pairs = Confusion(counted.counts, tuple(str(k) for k in range(len(counted.class_names)))).pairs()
+    cells = list(zip(pairs["true"].astype(int).tolist(), pairs["predicted"].astype(int).tolist(), strict=True))
+    pairs = pairs.assign(true=[counted.class_names[t] for t, _ in cells], predicted=[counted.class_names[p] for _, p in cells])
+    low, high = counted.intervals
+    top = [{"true": t, "predicted": p, "rate": rate_text(counted.rates[t, p], low[t, p], high[t, p]), "count": int(counted.counts[t, p])} for t, p in cells[:TOP_PAIRS]]
+    rates = ("precision", "recall", "f1")
+    return {
+        "names": counted.class_names,
+        "colors": class_colors(len(counted.class_names)),
+        "accuracy": rate_text(*counted.accuracy),
+        "top_pairs": top,
+        "matrix_reading": matrix_reading(counted, pairs),
+        "classes": table_of(classes.drop(columns="tn"), percent=rates, titles={"tp": "right", "fn": "missed", "fp": "wrongly taken for it", "f1": "F1"}),
+        "classes_reading": classes_reading(classes),
+        "pairs": table_of(pairs, percent=("rate",), titles={"n_true": "of", "rate": "rate (95 % interval)"}, pairs=tuple(cells)),
+        "pairs_reading": pairs_reading(counted, counted.class_names),
+    }
+
+
+def _data(content: ReportContent, counted: Confusion, maps: list[dict[str, Any]], sheets: ThumbnailSheets) -> dict[str, Any]:
+    """What the page's script knows; image arrays and coordinates travel apart, as binary."""
+    p = content.predictions
+    low, high = counted.intervals
+    methods = method_order(content)
+    return {
+        "title": content.title,
+        "classes": content.class_names,
+        "colors": class_colors(len(content.class_names)),
+        "ids": content.images.sample_ids.tolist(),
+        "labels": p.y_true.tolist(),
+        "predictions": p.y_pred.tolist(),
+        "confidence": np.round(p.confidence.astype(float), 4).tolist(),
+        "margin": np.round(content.margin.astype(float), 4).tolist(),
+        "low": np.round(low, 4).tolist(),
+        "high": np.round(high, 4).tolist(),
+        "representations": maps,
+        "methods": methods,
+        "methodNames": [METHOD_NAMES.get(m, m) for m in methods],
+        "sheet": {"count": len(sheets.sheets), "thumb": sheets.thumb, "columns": sheets.columns, "perSheet": sheets.per_sheet},
+    }
+
+
+def _bokeh_scripts() -> list[str]:
+    """The part of BokehJS that draws: no widgets, no tables, no MathJax."""
+    from bokeh.resources import Resources
+
+    return list(Resources(mode="inline", components=["bokeh"], log_level="warn").js_raw)

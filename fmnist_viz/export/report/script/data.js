@@ -1,0 +1,44 @@
+"use strict";
+// What the page knows. Text from the data reaches the document through textContent only, never as markup.
+const data = JSON.parse(document.getElementById("data").textContent);
+const total = data.labels.length, classCount = data.classes.length;
+
+const counts = Array.from({length: classCount}, () => new Array(classCount).fill(0));
+for (let i = 0; i < total; i++) counts[data.labels[i]][data.predictions[i]]++;
+const support = counts.map((row) => row.reduce((a, b) => a + b, 0));
+
+const byId = (id) => document.getElementById(id);
+const wrong = (i) => data.labels[i] !== data.predictions[i];
+const number = (value) => value.toLocaleString("en-US");
+const percent = (value, digits = 1) => (100 * value).toFixed(digits);
+
+function element(tag, attributes = {}, ...children) {
+  const e = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) e.setAttribute(name, value);
+  e.append(...children);
+  return e;
+}
+
+// A name of a class: isolated, so that a right-to-left name cannot turn around the words beside it.
+const bdi = (k) => element("bdi", {}, data.classes[k]);
+const swatch = (k) => { const i = element("i", {class: "swatch"}); i.style.background = data.colors[k]; return i; };
+
+// The sheets of thumbnails. Chromium cuts a custom property at 2 MB, so it gets a short blob: URL and not the data.
+const sheetsReady = Promise.all([...document.querySelectorAll("script.sheet")].map((block, k) => {
+  const bytes = Uint8Array.from(atob(block.textContent.trim()), (c) => c.charCodeAt(0));
+  const url = URL.createObjectURL(new Blob([bytes], {type: "image/webp"}));
+  document.documentElement.style.setProperty(`--sheet-${k}`, `url("${url}")`);
+  block.remove();
+  const picture = new Image();
+  picture.src = url;
+  return picture.decode();
+}));
+
+// Show image i in a box of whole multiples of its pixels, near `size` px.
+function showThumb(box, i, size) {
+  const {thumb, columns, perSheet} = data.sheet, at = i % perSheet;
+  const scale = Math.max(1, Math.round(size / thumb));
+  const side = thumb * scale;
+  box.style.cssText = `width:${side}px;height:${side}px;background-image:var(--sheet-${Math.floor(i / perSheet)});` +
+    `background-size:${side * columns}px auto;background-position:${-side * (at % columns)}px ${-side * Math.floor(at / columns)}px`;
+}

@@ -1,0 +1,117 @@
+// The selection: what was chosen in the matrix, on the map or in a table; always the source's own list of rows.
+const MOST_THUMBS = 400, IDLE_THUMBS = 60, MOST_BARS = 5;
+const selection = {rows: [], cell: null, what: "", active: false};
+
+function selectRows(rows, what = "", cell = null) {
+  selection.pending = {what, cell};
+  map.source.selected.indices = rows;  // comes back through selectionChanged, as a lasso's does
+  if (selection.pending) selectionChanged(rows);  // equal to what was selected: Bokeh is silent then
+}
+
+function selectCell(t, p) {
+  const rows = [];
+  for (let i = 0; i < total; i++) if (data.labels[i] === t && data.predictions[i] === p) rows.push(i);
+  selectRows(rows, cellWords(t, p) + ".", [t, p]);
+}
+
+function clearSelection() { selectRows([], "", null); }
+
+function selectionChanged(rows) {
+  const asked = selection.pending ?? {what: rows.length ? "Marked on the map." : "", cell: null};
+  selection.pending = null;
+  Object.assign(selection, {rows: rows.sort((a, b) => a - b), what: asked.what, cell: asked.cell, active: rows.length > 0 || asked.cell !== null});
+  pressCell(asked.cell);
+  showSelection();
+}
+
+// Wrong ones from "barely" to "confidently wrong", then right ones from "barely" to "surely right".
+function wallOrder(rows) {
+  const at = (i) => data.margin[i];
+  return [rows.filter(wrong).sort((a, b) => at(a) - at(b) || a - b), rows.filter((i) => !wrong(i)).sort((a, b) => at(b) - at(a) || a - b)];
+}
+
+// At most `limit` of a list, evenly spaced, so that both ends are seen.
+const spaced = (list, limit) => list.length <= limit ? list : Array.from({length: limit}, (_, k) => list[Math.round(k * (list.length - 1) / Math.max(1, limit - 1))]);
+
+function showSelection() {
+  const {rows, active} = selection;
+  byId("selection-count").textContent = active ? `${number(rows.length)} image${rows.length === 1 ? "" : "s"}` : "";
+  byId("clear").disabled = !active;
+  byId("export").disabled = !rows.length;
+  if (!active) return showIdle();
+  byId("selection-what").textContent = selection.what;
+  byId("selection-bars").replaceChildren(...(rows.length ? [bars("They are", rows, data.labels), bars("Taken for", rows, data.predictions)] : []));
+  const [bad, good] = wallOrder(rows);
+  const badLimit = Math.min(bad.length, good.length ? Math.max(MOST_THUMBS - good.length, Math.round(MOST_THUMBS * 0.75)) : MOST_THUMBS);
+  const badShown = spaced(bad, badLimit), goodShown = spaced(good, MOST_THUMBS - badShown.length);
+  const cut = rows.length > badShown.length + goodShown.length;
+  const parts = [];
+  if (cut) parts.push(element("p", {class: "note", id: "wall-cut"}, `${number(badShown.length + goodShown.length)} of ${number(rows.length)} shown, evenly spaced.`));
+  if (bad.length) parts.push(wallPart(`Wrong: barely → confidently (${number(bad.length)})`, badShown));
+  if (good.length) parts.push(wallPart(`Right: barely → surely (${number(good.length)})`, goodShown));
+  if (!rows.length) parts.push(element("p", {class: "note"}, "There is no such image."));
+  byId("wall").replaceChildren(...parts);
+  byId("wall").scrollTop = 0;
+}
+
+function showIdle() {
+  const all = [...data.labels.keys()].filter(wrong).sort((a, b) => data.margin[b] - data.margin[a] || a - b);
+  byId("selection-what").textContent = "Nothing is selected. Choose a cell of the matrix, or draw around points on the map.";
+  byId("selection-bars").replaceChildren();
+  byId("wall").replaceChildren(all.length ? wallPart("Most confidently wrong of all", all.slice(0, IDLE_THUMBS)) : element("p", {class: "note"}, "The model made no error on these images."));
+}
+
+function wallPart(title, rows) {
+  const thumbs = element("div", {class: "thumbs"});
+  for (const i of rows) {
+    const words = `${data.ids[i]}: ${data.classes[data.labels[i]]}${wrong(i) ? `, taken for ${data.classes[data.predictions[i]]}` : ""}, confidence ${percent(data.confidence[i])} %`;
+    const thumb = element("div", {class: "thumb", role: "img", "aria-label": words, "data-sample-id": data.ids[i], "data-index": i});
+    showThumb(thumb, i, 56);
+    thumbs.append(thumb);
+  }
+  return element("div", {}, element("h3", {}, title), thumbs);
+}
+
+function bars(title, rows, of) {
+  const tally = new Map();
+  for (const i of rows) tally.set(of[i], (tally.get(of[i]) ?? 0) + 1);
+  const sorted = [...tally].sort((a, b) => b[1] - a[1] || a[0] - b[0]);
+  const line = (name, n, color) => {
+    const fill = element("i");
+    fill.style.cssText = `width:${100 * n / rows.length}%;background:${color}`;
+    return element("div", {class: "bar-line"}, element("span", {class: "bar-name"}, name), element("span", {class: "bar-track"}, fill), element("span", {class: "bar-count"}, number(n)));
+  };
+  const shown = sorted.slice(0, sorted.length > MOST_BARS + 1 ? MOST_BARS : MOST_BARS + 1);
+  const rest = sorted.slice(shown.length).reduce((sum, [, n]) => sum + n, 0);
+  const lines = shown.map(([k, n]) => line(bdi(k), n, data.colors[k]));
+  if (rest) lines.push(line(`${sorted.length - shown.length} others`, rest, "var(--line-strong)"));
+  return element("div", {class: "bars"}, element("h3", {}, title), ...lines);
+}
+
+function exportSelection() {
+  const quoted = (text) => `"${String(text).replaceAll('"', '""')}"`;
+  const lines = selection.rows.map((i) => [data.ids[i], data.classes[data.labels[i]], data.classes[data.predictions[i]]].map(quoted).concat(data.confidence[i], data.margin[i]).join(","));
+  const url = URL.createObjectURL(new Blob([["sample_id,true,predicted,confidence,margin", ...lines, ""].join("\r\n")], {type: "text/csv"}));
+  const link = element("a", {href: url, download: "selection.csv"});
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(url), 10_000);
+}
+
+function bindSelection() {
+  byId("clear").addEventListener("click", clearSelection);
+  byId("export").addEventListener("click", exportSelection);
+  const wall = byId("wall");
+  wall.addEventListener("pointerover", (event) => {
+    const thumb = event.target.closest(".thumb");
+    if (!thumb) return;
+    const i = Number(thumb.dataset.index), at = thumb.getBoundingClientRect();
+    showTip(i, at.right, at.top);
+    markSpot(i);
+  });
+  wall.addEventListener("pointerleave", () => { hideTip(); markSpot(null); });
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("button[data-true]:not(.cell), tr[data-true]");
+    if (button) selectCell(Number(button.dataset.true), Number(button.dataset.predicted));
+  });
+  document.addEventListener("keydown", (event) => { if (event.key === "Escape" && selection.active) clearSelection(); });
+}

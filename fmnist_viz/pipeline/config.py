@@ -1,0 +1,81 @@
+"""Everything that decides a run's content, as one value with a digest."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import Any
+
+from fmnist_viz.core.config import check_options, digest, option
+from fmnist_viz.data.config import DataConfig
+from fmnist_viz.features.config import FeatureConfig
+from fmnist_viz.projection.config import MapConfig
+from fmnist_viz.training.config import ComputeConfig, FitConfig
+
+VERSION = "0.1.0"
+LIBRARIES = (
+    "tensorflow", "keras", "tensorboard", "numpy", "scipy", "scikit-learn", "scikit-learn-intelex", "umap-learn", "openTSNE", "numba", "bokeh", "matplotlib", "pillow", "pandas",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class ViewConfig:
+    """What is exported, and the seed of everything that draws lots."""
+
+    # up to 5,000 points the Projector's own t-SNE and UMAP use every one of them
+    projector_points: int = option(5000, "Images shown in the Projector, stratified.", unit="images", low=2, high=85264)
+    seed: int = option(0, "Seed of weights, order, samples and maps.", low=0, high=2**31 - 1)
+
+    def __post_init__(self) -> None:
+        check_options(self)
+
+
+@dataclass(frozen=True)
+class ModelFileConfig:
+    """A model that exists already, for `export`."""
+
+    model_file: str = option("", "A Keras 3 .keras file with a functional or sequential classifier.")
+    pixel_range: str = option("auto", "Pixel values that the model takes; auto: 0-255 where it has a Rescaling or Normalization layer, else 0-1.", choices=("auto", "0-255", "0-1", "-1-1"))
+
+    def __post_init__(self) -> None:
+        check_options(self)
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """`fit` is None where nothing is trained, `model_file` is None where something is."""
+
+    data: DataConfig = field(default_factory=DataConfig)
+    features: FeatureConfig = field(default_factory=FeatureConfig)
+    maps: MapConfig = field(default_factory=MapConfig)
+    view: ViewConfig = field(default_factory=ViewConfig)
+    compute: ComputeConfig = field(default_factory=ComputeConfig)
+    fit: FitConfig | None = None
+    model_file: ModelFileConfig | None = None
+
+    @property
+    def sections(self) -> list[Any]:
+        parts = (self.data, self.fit, self.model_file, self.compute, self.features, self.maps, self.view)
+        return [part for part in parts if part is not None]
+
+    def digest(self, *, command: str, data: str, threads: int, model: str = "") -> str:
+        """Digest of what decides the content: where data and model come from does not count, what they hold does."""
+        parts = {type(part).__name__: dataclasses.asdict(part) for part in self.sections}
+        parts["DataConfig"] = {"sha256": data}
+        parts["ComputeConfig"] |= {"threads": threads}
+        if self.model_file:
+            parts["ModelFileConfig"] = {"sha256": model, "pixel_range": self.model_file.pixel_range}
+        return digest({"command": command, "version": VERSION, **parts})
+
+
+def versions(*names: str) -> dict[str, str]:
+    """Installed versions of the given libraries (all of `LIBRARIES` by default); those not installed are left out."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    found = {}
+    for name in names or LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found

@@ -1,0 +1,190 @@
+"""The map stage: one neighbour graph per representation, every method's coordinates, and their scores."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import shutil
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fmnist_viz.core.cache import Entry
+from fmnist_viz.core.intervals import mean_interval
+from fmnist_viz.core.store import write_file
+from fmnist_viz.core.types import NeighborGraph, Projection, ReferenceDistances
+from fmnist_viz.neighbors import exact_graph, graph_recall, reference_distances
+from fmnist_viz.pipeline.config import VERSION, versions
+from fmnist_viz.pipeline.context import Context
+from fmnist_viz.pipeline.features import Source, query_rows
+from fmnist_viz.projection.basis import Basis, basis
+from fmnist_viz.projection.config import MapConfig
+from fmnist_viz.projection.faithfulness import K, Yardstick, faithfulness
+from fmnist_viz.projection.project import TOO_FEW, graph_size, layout
+from fmnist_viz.reduce import unit_rows
+
+
+@dataclass(frozen=True)
+class MapTask:
+    """One map as a job for another process: reads the graph's folder, writes `out`, returns a small record."""
+
+    graph: Path
+    method: str
+    config: MapConfig
+    seed: int
+    threads: int
+    out: Path
+
+
+def run_map(task: MapTask) -> dict[str, Any]:
+    """Idempotent: the same task writes the same coordinates."""
+    base, graph = load_graph(task.graph)
+    coords, used, note = layout(base, graph, task.method, config=task.config, seed=task.seed, threads=task.threads)
+    write_file(task.out, lambda f: np.save(f, coords, allow_pickle=False))
+    return {"parameters": used, "note": note}
+
+
+def warm_up(dims: int) -> None:
+    """Compile UMAP's parts in the worker while the main process is busy with something else."""
+    from fmnist_viz.projection.umap import warm_up
+
+    warm_up(dims)
+
+
+def load_graph(folder: Path) -> tuple[Basis, NeighborGraph | None]:
+    record = json.loads((folder / "graph.json").read_text(encoding="utf-8"))
+    base = Basis(np.load(folder / "basis.npy"), record["name"], tuple(record["variance"]), record["metric"], record["note"], record["facts"])
+    if not (folder / "indices.npy").exists():
+        return base, None
+    recall = float("nan") if record["recall"] is None else record["recall"]
+    return base, NeighborGraph(np.load(folder / "indices.npy"), np.load(folder / "distances.npy"), record["metric"], True, recall)
+
+
+@dataclass
+class Pending:
+    """A representation whose maps are under way."""
+
+    source: Source
+    labels: NDArray[np.int64]
+    queries: NDArray[np.int64]
+    graph: Entry
+    metric: str
+    futures: dict[str, Future[dict[str, Any]]]
+
+    @cached_property
+    def reference(self) -> ReferenceDistances:
+        """Distances in the unreduced space: kept from the pass for reduced layers, computed here for all others."""
+        if (kept := self.source.reference()) is not None and kept.metric == self.metric:
+            return kept
+        X = self.source.representation.X
+        return reference_distances(unit_rows(X) if self.metric == "cosine" else X, self.queries, metric=self.metric)
+
+    @cached_property
+    def yardstick(self) -> Yardstick:
+        return Yardstick(self.reference)
+
+
+class Mapper:
+    """`begin` makes a representation's graph and hands UMAP (or everything) to the worker; `finish` returns its maps."""
+
+    def __init__(self, ctx: Context) -> None:
+        self.ctx, self.config = ctx, ctx.config.maps
+        self._warm = False
+
+    def begin(self, source: Source, labels: NDArray[np.int64], *, all_in_worker: bool = False) -> Pending:
+        ctx = self.ctx
+        queries = query_rows(np.maximum(labels, 0), seed=ctx.seed)
+        pending = Pending(source, labels, queries, self._graph(source, queries), "", {})
+        pending.metric = pending.graph.record["metric"]
+        for method in self.config.method_names:
+            if ctx.cache.has("projections", self._key(pending, method)):
+                continue
+            task = self._task(pending, method)
+            if method == "umap" or all_in_worker:
+                if method == "umap" and not self._warm:
+                    ctx.runner.submit(warm_up, self.config.dims)
+                    self._warm = True
+                pending.futures[method] = ctx.runner.submit(run_map, task)
+        return pending
+
+    def finish(self, pending: Pending) -> dict[str, Projection]:
+        """Maps in the order of the methods; t-SNE and PCA run here while the worker is at UMAP."""
+        made = {}
+        for method in sorted(self.config.method_names, key=lambda m: m in pending.futures):
+            made[method] = self._fetch(pending, method)
+            ctx_done = self.ctx.progress
+            ctx_done.say(f"  {pending.source.representation.name}: {method} ready")
+        return {method: made[method] for method in self.config.method_names}
+
+    def _task(self, pending: Pending, method: str) -> MapTask:
+        out = self.ctx.scratch / f"{pending.graph.key}_{method}.npy"
+        return MapTask(pending.graph.path, method, self.config, self.ctx.seed, self.ctx.threads, out)
+
+    def _graph(self, source: Source, queries: NDArray[np.int64]) -> Entry:
+        n = len(source.representation.X)
+        k = max(graph_size(self.config, n), 1)
+        key = {
+            "code": VERSION, "source": source.key, "metric": self.config.metric, "pca_dims": self.config.pca_dims, "k": k,
+            "queries": hashlib.sha256(queries.tobytes()).hexdigest(), "versions": versions("numpy", "scikit-learn", "scikit-learn-intelex"), "threads": self.ctx.threads,
+        }  # fmt: skip
+        return self.ctx.cache.fetch("graphs", key, lambda temp: _make_graph(temp, source, self.config, k, queries))
+
+    def _key(self, pending: Pending, method: str) -> dict[str, Any]:
+        c = self.config
+        own = {"pca": {}, "tsne": {"perplexity": c.perplexity, "n_iter": c.n_iter}, "umap": {"n_neighbors": c.n_neighbors, "min_dist": c.min_dist, "epochs": c.umap_epochs}}
+        return {
+            "code": VERSION, "graph": pending.graph.key, "init": pending.graph.record["init"], "method": method, "dims": c.dims, **own[method], "seed": self.ctx.seed,
+            "threads": self.ctx.threads, "labels": hashlib.sha256(pending.labels.tobytes()).hexdigest(), "scores": K,
+            "versions": versions("scikit-learn-intelex", "openTSNE", "umap-learn", "numba"),
+        }  # fmt: skip
+
+    def _fetch(self, pending: Pending, method: str) -> Projection:
+        entry = self.ctx.cache.fetch("projections", self._key(pending, method), lambda temp: self._make(temp, pending, method))
+        record, source = entry.record, pending.source.representation
+        return Projection(np.load(entry.path / "coords.npy"), source.sample_ids, source.name, method, record["parameters"], self.ctx.seed, record["scores"], record["note"])
+
+    def _make(self, temp: Path, pending: Pending, method: str) -> dict[str, Any]:
+        task = self._task(pending, method)
+        future = pending.futures.get(method)
+        record = future.result() if future else run_map(task)
+        shutil.copyfile(task.out, temp / "coords.npy")
+        scores = {} if record["note"] else faithfulness(np.load(task.out), pending.labels, pending.yardstick)
+        return {**record, "scores": scores}
+
+
+def _make_graph(temp: Path, source: Source, config: MapConfig, k: int, queries: NDArray[np.int64]) -> dict[str, Any]:
+    """Basis and graph of one representation on disk, with the graph's recall of the unreduced neighbours."""
+    representation = source.representation
+    base = basis(representation, metric=config.metric, pca_dims=config.pca_dims)
+    save: Callable[[str, Any], None] = lambda name, array: write_file(temp / name, lambda f: np.save(f, array, allow_pickle=False))  # noqa: E731
+    save("basis.npy", base.X)
+    record: dict[str, Any] = {"name": representation.name, "variance": base.variance, "metric": base.metric, "note": base.note, "facts": dict(base.facts), "recall": None}
+    if not base.note and len(base.X) >= TOO_FEW:
+        graph = exact_graph(base.X, k, metric=base.metric)
+        save("indices.npy", graph.indices)
+        save("distances.npy", graph.distances)
+        pending = Pending(source, np.zeros(0, np.int64), queries, None, base.metric, {})  # type: ignore[arg-type]
+        found = graph_recall(graph, pending.reference, K)
+        record["recall"], record["recall_low"], record["recall_high"] = mean_interval(found)
+        record |= {"k": graph.k, "recall_k": min(K, graph.k), "queries": len(found)}
+    record["init"] = hashlib.sha256(np.ascontiguousarray(base.X[:, :3]).tobytes()).hexdigest()
+    write_file(temp / "graph.json", json.dumps(record))
+    return record
+
+
+def weight_source(name: str, rows: NDArray[np.float32], model: str) -> Source:
+    """A weight matrix as a representation: ids are ``<layer>/<weight>/<unit>``."""
+    from fmnist_viz.core.types import Representation
+
+    ids = np.array([f"{name}/{i}" for i in range(len(rows))])
+    key = hashlib.sha256(rows.tobytes() + str(rows.shape).encode()).hexdigest()
+    return Source(Representation(rows, ids, name, "weight", model), key, lambda: None)
+
+
