@@ -54,8 +54,6 @@ class LocalRunner:
     def map(self, fn: Callable[[Spec], Any], specs: Iterable[Spec]) -> list[Any]:
         return list(self._pool.map(fn, specs))
 
-    def __enter__(self) -> LocalRunner:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self._pool.shutdown(wait=exc[0] is None, cancel_futures=True)
+    def close(self) -> None:
+        """End the workers; what has not begun is dropped."""
+        self._pool.shutdown(wait=True, cancel_futures=True)

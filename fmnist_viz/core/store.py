@@ -60,6 +60,8 @@ def disk_errors(path: Path) -> Iterator[None]:
             raise ResourceError("DISK-FULL", path, f"no space left while writing ({free_bytes(path):,} bytes free)", "Free some space or choose another --out.") from e
         if e.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
             raise ResourceError("NOT-WRITABLE", path, f"cannot be written ({e.strerror})", "Choose another --out, or mend its permissions.") from e
+        if e.errno in (errno.ENOTDIR, errno.EEXIST):
+            raise ResourceError("NOT-WRITABLE", path, "cannot be written: a file stands where a folder is needed", "Choose another --out or --cache-dir.") from e
         raise
 
 

@@ -88,8 +88,8 @@ class LabeledImages:
     def digest(self) -> str:
         """SHA-256 of pixels, labels, ids and class names: the identity used by every cache key."""
         h = hashlib.sha256(repr((self.images.shape, self.class_names)).encode())
-        h.update(np.ascontiguousarray(self.images))
-        h.update(np.ascontiguousarray(self.labels))
+        h.update(np.ascontiguousarray(self.images).data)
+        h.update(np.ascontiguousarray(self.labels).data)
         h.update("\n".join(self.sample_ids.tolist()).encode())
         return h.hexdigest()
 

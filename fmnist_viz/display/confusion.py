@@ -70,8 +70,8 @@ class ConfusionDisplay:
         said = [f"n = {c.n:,} images of {len(names)} classes"]
         if c.n:
             said.append(f"Accuracy {100 * value:.1f} % (95 % interval {100 * low:.1f}–{100 * high:.1f})")
-        pairs = c.pairs().head(self.leading)
-        lines = [sentence({**pair, "true": shorten(pair["true"]), "predicted": shorten(pair["predicted"])}) for pair in pairs.to_dict("records")]
+        pairs = Confusion(c.counts, tuple(map(shorten, names))).pairs().head(self.leading)
+        lines = [sentence(pair) for pair in pairs.to_dict("records")]
         said.append("Most confused: " + "; ".join(lines) if lines else "No image was taken for another class" if c.n else "")
         what = "percent of the row (the true class)" if self.rates else "images"
         said.append(f"Numbers: {what}; no number: none" if len(names) <= MOST_CELL_TEXT else "Cells hold no numbers above 25 classes")

@@ -33,7 +33,7 @@ class Raster(AxesImage):
             return
         if writer is not None:
             place = {"x": box.x0, "y": renderer.height - box.y1, "width": box.width, "height": box.height}
-            look = {"preserveAspectRatio": "none", "style": "image-rendering:pixelated", "xlink:href": self._packed()}
+            look = {"preserveAspectRatio": "none", "xlink:href": self._packed()}
             writer.element("image", attrib={name: f"{value:.6g}" for name, value in place.items()} | look)
         elif (round(box.height), round(box.width)) == self.pixels.shape[:2] and renderer.get_image_magnification() == 1:
             renderer.draw_image(renderer.new_gc(), round(box.x0), round(box.y0), self.pixels[::-1])

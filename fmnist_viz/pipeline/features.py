@@ -13,11 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fmnist_viz.core.cache import Entry
-from fmnist_viz.core.store import sha256_file, write_file
+from fmnist_viz.core.store import sha256_file, staged_file, write_file
 from fmnist_viz.core.types import LabeledImages, Predictions, ReferenceDistances, Representation
 from fmnist_viz.data.split import stratified_rows
 from fmnist_viz.features.extract import RAW_WIDTH, extract, pooled_width
 from fmnist_viz.features.shards import LayerFeatures
+from fmnist_viz.features.weights import WeightRows, weight_rows
 from fmnist_viz.models.layers import LayerInfo, choose, chosen_special, penultimate
 from fmnist_viz.pipeline.config import VERSION, versions
 from fmnist_viz.pipeline.context import Context
@@ -172,3 +173,23 @@ def publish_predictions(ctx: Context, seen: Seen) -> None:
 
 def _facts(representation: Representation) -> dict[str, Any]:
     return {"rows": len(representation.X), "width": representation.raw_width, "kept_width": representation.X.shape[1], "transform": dict(representation.transform)}
+
+
+def load_weights(ctx: Context, model: ModelFile, seen: Seen, images_digest: str, image_shape: tuple[int, ...]) -> list[WeightRows]:
+    """Every trained weight matrix, from the cache where the same model has looked at the same images before."""
+
+    def make(temp: Path) -> dict[str, Any]:
+        found = weight_rows(model.model, seen.class_means, image_shape=image_shape)  # type: ignore[arg-type]
+        for i, w in enumerate(found):
+            arrays: dict[str, Any] = {"rows": w.rows, "favourite": w.favourite, **({} if w.pictures is None else {"pictures": w.pictures})}
+            with staged_file(temp / f"weight_{i:03d}.npz") as path:
+                np.savez(path, **arrays)
+        return {"names": [w.name for w in found]}
+
+    key = {"code": VERSION, "model": model.sha256, "images": images_digest, "layers": sorted(seen.class_means)}
+    entry = ctx.cache.fetch("weights", key, make)
+    loaded = []
+    for i, name in enumerate(entry.record["names"]):
+        with np.load(entry.path / f"weight_{i:03d}.npz", allow_pickle=False) as stored:
+            loaded.append(WeightRows(name, stored["rows"], stored["favourite"], stored["pictures"] if "pictures" in stored.files else None))
+    return loaded

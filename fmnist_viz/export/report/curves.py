@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 WIDTH, HEIGHT = 440, 184
 LEFT, RIGHT, TOP, BOTTOM = 44, 116, 12, 24
@@ -44,7 +45,7 @@ def _spread(ends: list[float]) -> list[float]:
     """The same heights, pushed apart until names do not touch."""
     order = sorted(range(len(ends)), key=lambda i: ends[i])
     out = list(ends)
-    for a, b in zip(order, order[1:], strict=False):
+    for a, b in pairwise(order):
         out[b] = max(out[b], out[a] + LINE_GAP)
     over = max([*out, 0]) - (HEIGHT - BOTTOM)
     return [y - over for y in out] if over > 0 else out
@@ -81,7 +82,8 @@ def curve_panels(history: Mapping[str, Sequence[float]]) -> list[Panel]:
     """A panel for accuracy and one for loss, as far as the history holds them."""
     out = []
     for title, training, validation in PANELS:
-        series = {kind: list(history[name]) for kind, name in (("training", training), ("validation", validation)) if any(map(math.isfinite, history.get(name, ())))}
+        named = (("training", training), ("validation", validation))
+        series = {kind: list(history[name]) for kind, name in named if any(map(math.isfinite, history.get(name, ())))}
         if series:
             count = max(map(len, series.values()))
             out.append(_panel(title, series, list(history.get("epoch") or range(1, count + 1))))

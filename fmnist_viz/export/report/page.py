@@ -34,8 +34,8 @@ POLICY = (
     "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:; font-src data:; "
     "connect-src 'none'; base-uri 'none'; form-action 'none'"
 )
-SCRIPTS = ("data", "names", "map", "labels", "matrix", "selection", "tables", "page")
-TOP_PAIRS = 12
+SCRIPTS = ("data", "tip", "map", "names", "matrix", "selection", "tables", "page")
+TOP_PAIRS = 8
 
 
 def write_report(path: Path, content: ReportContent) -> None:
@@ -88,7 +88,10 @@ def _confusion_context(content: ReportContent, counted: Confusion) -> dict[str, 
     cells = list(zip(pairs["true"].astype(int).tolist(), pairs["predicted"].astype(int).tolist(), strict=True))
     pairs = pairs.assign(true=[counted.class_names[t] for t, _ in cells], predicted=[counted.class_names[p] for _, p in cells])
     low, high = counted.intervals
-    top = [{"true": t, "predicted": p, "rate": rate_text(counted.rates[t, p], low[t, p], high[t, p]), "count": int(counted.counts[t, p])} for t, p in cells[:TOP_PAIRS]]
+    top = [
+        {"true": t, "predicted": p, "rate": rate_text(counted.rates[t, p], low[t, p], high[t, p]), "count": int(counted.counts[t, p])}
+        for t, p in cells[:TOP_PAIRS]
+    ]
     rates = ("precision", "recall", "f1")
     return {
         "names": counted.class_names,

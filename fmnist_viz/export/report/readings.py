@@ -79,5 +79,6 @@ def table_reading(frame: Any) -> str:
     if {"recall", "trustworthiness"} <= set(frame.columns) and frame["recall"].notna().any():
         best, worst = frame.loc[frame["recall"].idxmax()], frame.loc[frame["recall"].idxmin()]
         keys = [c for c in frame.columns if frame[c].dtype.kind not in "iufb"][:2]
-        return f"Keeps most neighbours: {' '.join(str(best[c]) for c in keys)} (recall {best['recall']:.2f}); fewest: {' '.join(str(worst[c]) for c in keys)} ({worst['recall']:.2f})."
+        most, fewest = (" ".join(str(row[c]) for c in keys) for row in (best, worst))
+        return f"Keeps most neighbours: {most} (recall {best['recall']:.2f}); fewest: {fewest} ({worst['recall']:.2f})."
     return f"{len(frame):,} row{'s' if len(frame) != 1 else ''}."

@@ -114,18 +114,19 @@ def _figure(content: ReportContent, columns: dict[str, NDArray[np.float32]]) -> 
     x, y = next(iter(zip(list(columns)[::2], list(columns)[1::2], strict=True)), ("x_", "y_"))
     # The page's policy refuses the code generation that WebGL drawing needs, so ask for the canvas that would be used anyway.
     f = figure(
-        name="map", sizing_mode="stretch_both", toolbar_location=None, output_backend="canvas", tools=[], min_border=0, x_range=Range1d(0, 1), y_range=Range1d(0, 1),
+        name="map", sizing_mode="stretch_both", toolbar_location=None, output_backend="canvas", tools=[], min_border=0,
+        x_range=Range1d(start=0, end=1), y_range=Range1d(start=0, end=1),
         x_axis_location=None, y_axis_location=None, outline_line_color=None, background_fill_color=None, border_fill_color=None, lod_threshold=20_000,
     )  # fmt: skip
     f.grid.visible = False
     size = point_size(n)
-    dot = {"x": x, "y": y, "fill_color": "color_class", "line_color": None}
+    dot: dict[str, Any] = {"x": x, "y": y, "fill_color": "color_class", "line_color": None}
     points = f.add_glyph(
         source, Scatter(size=size, fill_alpha=0.7, **dot), selection_glyph=Scatter(size=size + 2, fill_alpha=0.95, **dot),
         nonselection_glyph=Scatter(size=size, fill_alpha=0.1, **dot), name="points",
     )  # fmt: skip
-    ring = {"x": x, "y": y, "size": size + 3, "fill_color": None, "line_color": "#1c2026", "line_width": 1}
-    errors = CDSView(filter=IndexFilter(np.flatnonzero(~content.predictions.correct).tolist()))
+    ring: dict[str, Any] = {"x": x, "y": y, "size": size + 3, "fill_color": None, "line_color": "#1c2026", "line_width": 1}
+    errors = CDSView(filter=IndexFilter(indices=np.flatnonzero(~content.predictions.correct).tolist()))
     f.add_glyph(
         source, Scatter(line_alpha=0.55, **ring), selection_glyph=Scatter(line_alpha=0.0, **ring), nonselection_glyph=Scatter(line_alpha=0.0, **ring),
         view=errors, name="errors", visible=False,

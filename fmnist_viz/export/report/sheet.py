@@ -46,7 +46,7 @@ def _square(image: NDArray[np.uint8], thumb: int) -> NDArray[np.uint8]:
 
 def thumbnails(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """uint8 (n, h, w, c) as squares of at most 64 px, uint8 (n, t, t, c): grey ones dark on white, as in the articles."""
-    n, h, w, c = images.shape
+    _, h, w, c = images.shape
     shown = 255 - images if c == 1 else images
     thumb = min(max(h, w), LARGEST_THUMB)
     if h == w == thumb:

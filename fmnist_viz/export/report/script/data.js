@@ -34,11 +34,13 @@ const sheetsReady = Promise.all([...document.querySelectorAll("script.sheet")].m
   return picture.decode();
 }));
 
-// Show image i in a box of whole multiples of its pixels, near `size` px.
+// The whole multiple of a thumbnail's pixels that is nearest to `size` px.
+const thumbSide = (size) => data.sheet.thumb * Math.max(1, Math.round(size / data.sheet.thumb));
+
+// Show image i in a box of that side.
 function showThumb(box, i, size) {
-  const {thumb, columns, perSheet} = data.sheet, at = i % perSheet;
-  const scale = Math.max(1, Math.round(size / thumb));
-  const side = thumb * scale;
+  const {columns, perSheet} = data.sheet, at = i % perSheet;
+  const side = thumbSide(size);
   box.style.cssText = `width:${side}px;height:${side}px;background-image:var(--sheet-${Math.floor(i / perSheet)});` +
     `background-size:${side * columns}px auto;background-position:${-side * (at % columns)}px ${-side * Math.floor(at / columns)}px`;
 }

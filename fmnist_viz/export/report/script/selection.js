@@ -63,6 +63,7 @@ function showIdle() {
 
 function wallPart(title, rows) {
   const thumbs = element("div", {class: "thumbs"});
+  thumbs.style.setProperty("--thumb", `${thumbSide(56)}px`);
   for (const i of rows) {
     const words = `${data.ids[i]}: ${data.classes[data.labels[i]]}${wrong(i) ? `, taken for ${data.classes[data.predictions[i]]}` : ""}, confidence ${percent(data.confidence[i])} %`;
     const thumb = element("div", {class: "thumb", role: "img", "aria-label": words, "data-sample-id": data.ids[i], "data-index": i});

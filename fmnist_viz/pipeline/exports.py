@@ -1,0 +1,231 @@
+"""The export stages: maps' coordinates, tables, figures, the Projector folder and the report, each published as a whole."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fmnist_viz.analysis.confusion import Confusion, sentence
+from fmnist_viz.core.store import need_space, staged_folder, write_file
+from fmnist_viz.core.types import LabeledImages, Projection
+from fmnist_viz.data.split import interleaved_rows, stratified_rows
+from fmnist_viz.export.figures import FigureContent, write_figures
+from fmnist_viz.export.slug import slug
+from fmnist_viz.features.weights import WeightRows
+from fmnist_viz.pipeline.config import versions
+from fmnist_viz.pipeline.context import Context
+from fmnist_viz.pipeline.features import Seen, Source
+from fmnist_viz.projection.caption import METHOD_NAMES, parameter_text, reading
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Maps = Mapping[str, Mapping[str, Projection]]
+
+
+@dataclass(frozen=True)
+class Shown:
+    """All that the exports draw from: one value, so that every figure, table and page says the same."""
+
+    title: str
+    model: str
+    images: LabeledImages
+    seen: Seen
+    confusion: Confusion
+    maps: Maps
+    graphs: Mapping[str, Mapping[str, Any]]
+    history: Mapping[str, list[float]]
+    weights: list[WeightRows] = field(default_factory=list)
+    weight_maps: Maps = field(default_factory=dict)
+    training: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def favourites(self) -> dict[str, NDArray[np.int64]]:
+        return {w.name: w.favourite for w in self.weights}
+
+
+def publish_maps(ctx: Context, shown: Shown) -> None:
+    """`projections/<representation>_<method>.csv`: sample_id, x, y (z); for weights as well."""
+    import pandas as pd
+
+    with ctx.timed("maps"), staged_folder(ctx.folder.path / "projections") as folder:
+        for maps in (*shown.maps.values(), *shown.weight_maps.values()):
+            for p in maps.values():
+                columns = {"sample_id": p.sample_ids, **dict(zip("xyz", p.coords.T, strict=False))}
+                text = pd.DataFrame(columns).to_csv(index=False, lineterminator="\n", float_format="%.7g")
+                write_file(folder / f"{slug(p.representation)}_{p.method}.csv", text)
+    facts = {name: {m: {"parameters": p.parameters, "scores": p.scores, "note": p.note} for m, p in maps.items()} for name, maps in {**shown.maps, **shown.weight_maps}.items()}
+    ctx.folder.record("maps", ctx.facts("maps", maps=facts, graphs=dict(shown.graphs)))
+
+
+def faithfulness_table(shown: Shown) -> pd.DataFrame:
+    """One row per map: representation, method, parameters, n, queries, k, scores with intervals, seconds, the plain-words reading."""
+    import pandas as pd
+
+    rows = []
+    for name, maps in {**shown.maps, **shown.weight_maps}.items():
+        graph = shown.graphs.get(name, {})
+        for method, p in maps.items():
+            scores = {k: p.scores.get(k) for k in ("n", "queries", "k")} if p.scores else {"n": len(p.coords), "queries": None, "k": None}
+            for score in ("trustworthiness", "recall", "knn_accuracy"):
+                scores |= {key: p.scores.get(key) for key in (score, f"{score}_low", f"{score}_high")}
+            graph_facts = {"graph_recall": graph.get("recall"), "graph_recall_low": graph.get("recall_low"), "graph_recall_high": graph.get("recall_high")}
+            how = "" if p.note else parameter_text(p)
+            seconds = p.parameters.get("seconds")
+            rows.append({"representation": name, "method": METHOD_NAMES[method], "parameters": how, **scores, **graph_facts, "seed": p.seed, "seconds": seconds, "reading": reading(p)})
+    return pd.DataFrame(rows)
+
+
+def tables(shown: Shown) -> dict[str, pd.DataFrame]:
+    """Every number shown elsewhere, by file name."""
+    import pandas as pd
+
+    found = {
+        "faithfulness": faithfulness_table(shown),
+        "confusion": shown.confusion.frame(),
+        "pairs": shown.confusion.pairs(),
+        "per_class": shown.confusion.per_class(),
+        "layers": pd.DataFrame(layer_rows(shown)),
+    }
+    if shown.history:
+        found["history"] = pd.DataFrame(shown.history)
+    for weights in shown.weights:
+        names = np.array([*shown.images.class_names, ""], dtype=object)  # -1 picks the empty name
+        norm = np.linalg.norm(weights.rows, axis=1)
+        found[f"weights_{slug(weights.name)}"] = pd.DataFrame({"unit": np.arange(len(weights.rows)), "favoured_class": names[weights.favourite], "norm": norm})
+    return found
+
+
+def layer_rows(shown: Shown) -> list[dict[str, str]]:
+    """What became of every layer, in words."""
+    rows = []
+    for info in shown.seen.table:
+        source = shown.seen.sources.get(info.name)
+        what = f"skipped: {info.skipped}" if info.skipped else "mapped" if source else "not asked for"
+        transform = source.representation.transform if source else {}
+        if transform.get("reduction"):
+            what += (
+                f", reduced from {source.representation.raw_width:,} to {transform['components']} dimensions by {transform['reduction']} "  # type: ignore[union-attr]
+                f"({100 * transform['explained_variance']:.1f} % of the variance; recall@{transform['recall_k']} of raw neighbours "
+                f"{transform['neighbour_recall'] or 0:.2f} on {transform['recall_queries']:,} queries)"
+            )
+        shape = " × ".join("?" if side is None else f"{side:,}" for side in info.shape)
+        rows.append({"layer": info.name, "kind": info.kind, "output": shape, "parameters": f"{info.parameters:,}", "use": what})
+    return rows
+
+
+def publish_tables(ctx: Context, shown: Shown, ready: Mapping[str, pd.DataFrame]) -> None:
+    with staged_folder(ctx.folder.path / "tables") as folder:
+        for name, table in ready.items():
+            write_file(folder / f"{name}.csv", table.to_csv(index=False, lineterminator="\n", float_format="%.7g"))
+    ctx.folder.record("tables")
+
+
+@dataclass(frozen=True)
+class FigureTask:
+    """Figures as a job for another process: writes into `out`, which the caller publishes."""
+
+    out: Path
+    content: FigureContent
+
+
+def draw_figures(task: FigureTask) -> list[str]:
+    shutil.rmtree(task.out, ignore_errors=True)
+    task.out.mkdir(parents=True)
+    return [path.name for path in write_figures(task.out, task.content)]
+
+
+def begin_figures(ctx: Context, shown: Shown) -> Future[list[str]]:
+    """Hand the figures to the worker; they take as long as everything else that is written."""
+    content = FigureContent(
+        model=shown.model, class_names=shown.images.class_names, projections=shown.maps, labels=np.array(shown.images.labels), correct=shown.seen.predictions.correct,
+        weights=shown.weight_maps, weight_classes=shown.favourites, weight_pictures={w.name: w.pictures for w in shown.weights if w.pictures is not None},
+        confusion=shown.confusion, history={k: v for k, v in shown.history.items() if k != "learning_rate"}, samples=shown.images, warnings=tuple(ctx.warnings),
+    )  # fmt: skip
+    return ctx.runner.submit(draw_figures, FigureTask(ctx.scratch / "figures", content))
+
+
+def publish_figures(ctx: Context, drawn: Future[list[str]]) -> None:
+    with ctx.timed("figures"):
+        drawn.result()
+        ctx.folder.publish_folder(ctx.scratch / "figures", "figures")
+    ctx.folder.record("figures", ctx.facts("figures"))
+
+
+def publish_projector(ctx: Context, shown: Shown, predictions: pd.DataFrame) -> None:
+    """`projector/`: class-interleaved stratified rows of every representation, then the weights."""
+    from fmnist_viz.export.projector import ProjectorTensor, write_projector
+
+    images, config = shown.images, ctx.config.view
+    picked = stratified_rows(images.labels, min(config.projector_points, len(images)), seed=ctx.seed)
+    rows = picked[interleaved_rows(images.labels[picked], len(picked), seed=ctx.seed)]
+    metadata = predictions[["true", "predicted", "correct", "confidence", "pair", "sample_id"]].rename(columns={"true": "label"})
+    metadata["correct"] = np.where(metadata["correct"], "correct", "wrong")
+    samples = [ProjectorTensor(s.representation, tuple(shown.maps.get(name, {}).values())) for name, s in shown.seen.sources.items()]
+    others = [_weight_tensor(w, shown) for w in shown.weights]
+    need_space(ctx.folder.path, sum(4 * len(rows) * s.representation.X.shape[1] for s in shown.seen.sources.values()), what="the Projector folder")
+    with ctx.timed("projector"), staged_folder(ctx.folder.path / "projector") as folder:
+        facts = write_projector(folder, samples=samples, others=others, images=images, metadata=metadata, rows=rows)
+    ctx.folder.record("projector", ctx.facts("projector", **facts))
+
+
+def _weight_tensor(weights: WeightRows, shown: Shown) -> Any:
+    import pandas as pd
+
+    from fmnist_viz.export.projector import ProjectorTensor
+    from fmnist_viz.pipeline.maps import weight_source
+
+    names = np.array([*shown.images.class_names, "none"], dtype=object)
+    table = pd.DataFrame({"label": names[weights.favourite], "unit": [f"{weights.name} {i}" for i in range(len(weights.rows))], "norm": np.linalg.norm(weights.rows, axis=1)})
+    pictures = None if weights.pictures is None else weights.pictures if weights.pictures.ndim == 4 else weights.pictures[..., None]
+    source = weight_source(weights.name, weights.rows, shown.model)
+    return ProjectorTensor(source.representation, tuple(shown.weight_maps.get(weights.name, {}).values()), table, pictures, weights.name)
+
+
+def model_card(ctx: Context, shown: Shown) -> list[tuple[str, str]]:
+    """What was trained on what, and how, for the report."""
+    rows = [("model", shown.model), ("parameters", f"{sum(info.parameters for info in shown.seen.table):,}")]
+    if (fit := ctx.config.fit) is not None:
+        t = shown.training
+        rows += [
+            ("recipe", fit.recipe), ("training images", f"{t['train_images']:,}"), ("validation images", f"{t['validation_images']:,} held out" if t["validation_images"] else "none"),
+            ("training", f"{fit.epochs} epochs of batches of {fit.batch_size}, {fit.optimizer}, learning rate {fit.learning_rate:g}"),
+            ("precision", f"{t['precision']} ({t['precision_why']}); features, probabilities and weights in float32"), ("device", f"{t['device']}, {t['replicas']} replica, {t['threads']} threads"),
+        ]  # fmt: skip
+    value, low, high = shown.confusion.accuracy
+    rows += [("images shown", f"{len(shown.images):,} ({shown.images.split} split)"), ("accuracy on them", f"{100 * value:.2f} % (95 % interval {100 * low:.2f}–{100 * high:.2f}, n = {shown.confusion.n:,})")]
+    pairs = shown.confusion.pairs()
+    if len(pairs):
+        rows.append(("most confused pair", sentence(pairs.iloc[0])))
+    return [*rows, ("seed", str(ctx.seed))]
+
+
+def publish_report(ctx: Context, shown: Shown, ready: Mapping[str, pd.DataFrame], command: str) -> None:
+    from fmnist_viz.export.report import ReportContent, write_report
+
+    source = ctx.data.source
+    made = [
+        ("command", command), ("configuration", ctx.folder.manifest.about["digest"]), ("data", f"{source.location} (SHA-256 of the decoded data {source.sha256})"),
+        *((f"data note {i + 1}", note) for i, note in enumerate(source.notes)), ("threads", str(ctx.threads)), ("versions", ", ".join(f"{k} {v}" for k, v in versions().items())),
+    ]  # fmt: skip
+    content = ReportContent(
+        title=shown.title, images=shown.images, predictions=shown.seen.predictions, projections=shown.maps,
+        history={k: v for k, v in shown.history.items() if k != "learning_rate"}, card=model_card(ctx, shown), layers=layer_rows(shown),
+        tables={"Faithfulness of every map": ready["faithfulness"]}, warnings=tuple(ctx.warnings), made=made, weights=shown.weight_maps, weight_classes=shown.favourites,
+    )  # fmt: skip
+    with ctx.timed("report"):
+        write_report(ctx.folder.path / "report.html", content)
+    ctx.folder.record("report", ctx.facts("report"))
+
+
+def sources_of_weights(weights: list[WeightRows], model: str) -> dict[str, Source]:
+    from fmnist_viz.pipeline.maps import weight_source
+
+    return {w.name: weight_source(w.name, w.rows, model) for w in weights}

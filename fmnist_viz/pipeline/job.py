@@ -1,0 +1,236 @@
+"""The main job, as numbered prose: data, training, features, maps, confusions, exports, manifest."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from fmnist_viz.core.cache import Cache, default_cache_dir
+from fmnist_viz.core.config import to_toml
+from fmnist_viz.core.errors import BadInput, OutputBusy
+from fmnist_viz.core.manifest import Manifest
+from fmnist_viz.core.progress import Progress, Silent
+from fmnist_viz.core.runner import InlineRunner, LocalRunner, Runner
+from fmnist_viz.core.store import need_space, sha256_file, write_file
+from fmnist_viz.core.threads import set_threads
+from fmnist_viz.core.types import DataSet
+from fmnist_viz.pipeline.config import VERSION, RunConfig, versions
+from fmnist_viz.pipeline.context import Context, mapped_images, scratch_folder
+from fmnist_viz.pipeline.folder import RunFolder
+
+LOGS = Path("projector_logs")
+RUN_BYTES = 120 << 20  # what a run of the main job takes on disk, cache and folder together, when nothing is cached
+
+
+@dataclass(frozen=True)
+class Request:
+    """One call: what to make (`config`) and where, which is no part of what is made."""
+
+    config: RunConfig
+    command: str  # "train-and-export", "train" or "export"
+    line: str  # the command as typed, paths relative, for the manifest
+    out: Path | None = None
+    cache_dir: Path | None = None
+    fresh: bool = False
+    overwrite: bool = False
+    allow_sample: bool = False  # go on with the shipped sample where Fashion-MNIST cannot be had
+    progress: Progress = field(default_factory=Silent)
+    workers: bool = True
+
+
+@dataclass(frozen=True)
+class Result:
+    """Where everything is, and whether anything had to be done."""
+
+    path: Path
+    manifest: Manifest
+    reused: bool
+    seconds: float
+
+
+def run_job(request: Request) -> Result:
+    """Make (or find) the run that the configuration describes. Raises VizError for everything a person can mend."""
+    start = time.perf_counter()
+    config, progress = request.config, request.progress
+    threads = set_threads(config.compute.threads)
+    cache = Cache((request.cache_dir or default_cache_dir()).absolute(), report=progress.warn, read=not request.fresh)
+    data, warnings = load_data(request)
+    digests = {part.split: part.digest() for part in (data.train, data.test) if part is not None}
+    model_sha = model_digest(config)
+    digest = config.digest(command=request.command, data=str(sorted(digests.items())), threads=threads, model=model_sha)
+    path = request.out or default_folder(config, digest, fresh=request.fresh)
+    folder = RunFolder(path)
+    if (done := folder.finished(digest)) is not None and not request.fresh:
+        faults = done.faults(path)
+        if not faults:
+            return Result(path, done, True, time.perf_counter() - start)
+        progress.warn(f"{path}: {faults[0]}; making what is damaged again")
+    elif request.fresh and request.out and done is not None and not request.overwrite:
+        raise OutputBusy("OUT-TAKEN", path, "holds this very run", "Leave out --out to make a new one beside it, or add --overwrite to replace it.")
+    need_space(path, RUN_BYTES, what="a run")
+    need_space(cache.root, RUN_BYTES, what="the cache")
+    with folder.open(digest=digest, overwrite=request.overwrite), scratch_folder(cache) as scratch:
+        runner: Runner = LocalRunner() if request.workers and threads > 1 else InlineRunner()
+        ctx = Context(config, data, digests, cache, folder, runner, progress, threads, scratch, warnings)
+        try:
+            _begin(ctx, request, digest)
+            (_train_only if request.command == "train" else _whole)(ctx, request)
+            _finish(ctx, time.perf_counter() - start)
+        finally:
+            if isinstance(runner, LocalRunner):
+                runner.close()
+    return Result(path, folder.manifest, False, time.perf_counter() - start)
+
+
+def load_data(request: Request) -> tuple[DataSet, list[str]]:
+    """The data and what must be said about it everywhere it is used."""
+    from fmnist_viz.data import load, load_or_sample
+
+    find = load_or_sample if request.allow_sample else load
+    data = find(request.config.data, progress=request.progress)
+    warnings = []
+    if data.source.fallback:
+        warnings.append("SAMPLE, not the real data: Fashion-MNIST was not found and could not be downloaded. Every figure here is of 5,000 training and 1,000 test images.")
+    elif data.source.kind == "sample":
+        warnings.append("SAMPLE: 5,000 training and 1,000 test images of Fashion-MNIST's 70,000. Figures of the full data differ.")
+    if request.config.data.allow_modified and not data.source.official:
+        warnings.append("MODIFIED DATA: these files are not the published Fashion-MNIST.")
+    for line in warnings:
+        request.progress.warn(line)
+    request.progress.say(f"data: {data.source.location}, {len(data.train) if data.train is not None else 0:,} training and {len(data.test):,} test images, {len(data.class_names)} classes")
+    return data, warnings
+
+
+def model_digest(config: RunConfig) -> str:
+    if config.model_file is None:
+        return ""
+    path = Path(config.model_file.model_file)
+    if not path.is_file():
+        raise BadInput("MODEL-MISSING", path, "there is no such file", "Give --model-file a .keras file.")
+    return sha256_file(path)
+
+
+def default_folder(config: RunConfig, digest: str, *, fresh: bool) -> Path:
+    """`projector_logs/<model>-<8 digits>`; --fresh takes the first free of `-2`, `-3` ..."""
+    name = config.fit.model if config.fit else Path(config.model_file.model_file).stem if config.model_file else "run"
+    path = LOGS / f"{name}-{digest[:8]}"
+    number = 2
+    while fresh and path.exists():
+        path = LOGS / f"{name}-{digest[:8]}-{number}"
+        number += 1
+    return path
+
+
+def _begin(ctx: Context, request: Request, digest: str) -> None:
+    """Write what was asked, and a manifest that says the run is unfinished."""
+    source = ctx.data.source
+    ctx.folder.manifest.about = {
+        "digest": digest, "command": request.line, "kind": request.command, "finished": False, "version": VERSION, "versions": versions(), "threads": ctx.threads, "seed": ctx.seed,
+        "data": {"kind": source.kind, "location": source.location, "sha256": source.sha256, "official": source.official, "fallback": source.fallback, "notes": source.notes},
+        "warnings": ctx.warnings, "git": git_state(), "config": {type(s).__name__: s.__dict__ for s in ctx.config.sections}, "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+    }  # fmt: skip
+    _hide_absolute_paths(ctx.folder.manifest.about["config"])
+    header = f"fmnist-viz {request.command} --config config.toml makes this run again"
+    write_file(ctx.folder.path / "config.toml", to_toml(ctx.config.sections, header=header))
+    ctx.folder.record("config")
+
+
+def _hide_absolute_paths(config: dict[str, dict[str, Any]]) -> None:
+    """A shared manifest names no place on somebody's disk."""
+    for section in config.values():
+        for name, value in section.items():
+            if isinstance(value, str):
+                kind, colon, place = value.rpartition(":") if ":" in value else ("", "", value)
+                if os.path.isabs(place):
+                    section[name] = kind + colon + Path(place).name
+
+
+def git_state() -> dict[str, Any] | None:
+    """Commit and cleanliness of the program's own checkout; None for an installed package."""
+    root = Path(__file__).resolve().parents[2]
+    if not (root / ".git").exists():
+        return None
+    try:
+        commit = subprocess.run(["git", "-C", str(root), "rev-parse", "HEAD"], capture_output=True, text=True, timeout=10, check=True).stdout.strip()
+        changed = subprocess.run(["git", "-C", str(root), "status", "--porcelain"], capture_output=True, text=True, timeout=10, check=True).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return {"commit": commit, "clean": not changed}
+
+
+def _train_only(ctx: Context, request: Request) -> None:
+    from fmnist_viz.pipeline.training import train
+
+    train(ctx)
+
+
+def _whole(ctx: Context, request: Request) -> None:
+    from fmnist_viz.analysis.confusion import confusion, predictions_frame
+    from fmnist_viz.pipeline import exports
+    from fmnist_viz.pipeline.features import ModelFile, load_weights, look, pixel_source, publish_predictions
+    from fmnist_viz.pipeline.maps import Mapper
+    from fmnist_viz.pipeline.training import train
+
+    config, progress = ctx.config, ctx.progress
+    images = mapped_images(ctx.data, split=config.features.split, points=config.features.points, seed=ctx.seed)
+    digest = images.digest()
+    mapper, pending = Mapper(ctx), {}
+    if config.fit is not None:
+        from fmnist_viz.models.layers import chosen_special
+
+        if "pixels" in chosen_special(config.features.layers):
+            # the pixels' maps need no model: the worker makes them while this process trains
+            pending["pixels"] = mapper.begin(pixel_source(images, digest), images.labels, all_in_worker=True)
+        entry = train(ctx)
+        model = ModelFile(entry.path / "model.keras", config.fit.model)
+        training, history = dict(entry.record), dict(entry.record["history"])
+    else:
+        assert config.model_file is not None
+        path = Path(config.model_file.model_file)
+        model, training, history = ModelFile(path, path.stem), {}, {}
+    progress.say(f"features of {len(images):,} images")
+    seen = look(ctx, model, images, digest)
+    publish_predictions(ctx, seen)
+    weights = load_weights(ctx, model, seen, digest, images.images.shape[1:])
+    progress.say(f"maps of {', '.join(seen.sources)} and of {len(weights)} weight matrices: {config.maps.methods}")
+    with ctx.timed("maps"):
+        for name, source in seen.sources.items():
+            if name not in pending:
+                pending[name] = mapper.begin(source, images.labels)
+        weight_sources = exports.sources_of_weights(weights, model.name)
+        waiting = {w.name: mapper.begin(weight_sources[w.name], w.favourite) for w in weights}
+        maps = {name: mapper.finish(pending[name]) for name in seen.sources}
+        weight_maps = {name: mapper.finish(p) for name, p in waiting.items()}
+    graphs = {name: p.graph.record for name, p in {**pending, **waiting}.items()}
+    data_name = {"fashion-mnist": "Fashion-MNIST", "sample": "a sample of Fashion-MNIST"}.get(ctx.data.source.kind, ctx.data.source.location)
+    shown = exports.Shown(f"{model.name} on {data_name}", model.name, images, seen, confusion(seen.predictions), maps, graphs, history, weights, weight_maps, training)
+    drawn = exports.begin_figures(ctx, shown)
+    progress.say("writing figures, tables, the Projector folder and the report")
+    exports.publish_maps(ctx, shown)
+    ready = exports.tables(shown)
+    exports.publish_tables(ctx, shown, ready)
+    exports.publish_projector(ctx, shown, predictions_frame(seen.predictions))
+    exports.publish_report(ctx, shown, ready, request.line)
+    exports.publish_figures(ctx, drawn)
+
+
+def _finish(ctx: Context, seconds: float) -> None:
+    """The last word: the manifest says that every stage is there."""
+    about = ctx.folder.manifest.about
+    about |= {"finished": True, "seconds": round(seconds, 1), "stage_seconds": ctx.seconds, "cache": {"hits": sum(what == "hit" for _, what in ctx.cache.log), "made": sum(what != "hit" for _, what in ctx.cache.log)}}
+    about["peak_memory_mb"] = peak_memory_mb()
+    ctx.folder.manifest.save(ctx.folder.path)
+
+
+def peak_memory_mb() -> int | None:
+    """Largest resident size of this process and of its largest finished worker, added; None where the platform does not say."""
+    try:
+        import resource
+    except ImportError:
+        return None
+    unit = 1024 if os.uname().sysname != "Darwin" else 1024 * 1024
+    return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss + resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss) // unit
