@@ -1,0 +1,31 @@
+"""See what an image classifier has learned. Public functions are loaded when they are first used."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "load": "fmnist_viz.data",
+    "DataConfig": "fmnist_viz.data.config",
+    "run_job": "fmnist_viz.pipeline.job",
+    "Request": "fmnist_viz.pipeline.job",
+    "RunConfig": "fmnist_viz.pipeline.config",
+    "verify": "fmnist_viz.pipeline.folder",
+    "confusion": "fmnist_viz.analysis.confusion",
+    "LabeledImages": "fmnist_viz.core.types",
+    "Predictions": "fmnist_viz.core.types",
+    "Representation": "fmnist_viz.core.types",
+    "NeighborGraph": "fmnist_viz.core.types",
+    "Projection": "fmnist_viz.core.types",
+}
+
+__all__ = ["__version__", *_HOMES]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'fmnist_viz' has no attribute {name!r}")

@@ -20,6 +20,7 @@ class Preset:
 
     name: str
     summary: str
+    parameters: int  # on 28 × 28 × 1 images of 10 classes; a test counts them
     body: Body
 
 
@@ -40,8 +41,8 @@ def _cnn1(layers: Any) -> list[Any]:
 PRESETS: dict[str, Preset] = {
     preset.name: preset
     for preset in (
-        Preset("dense128", "Flatten, 128 ReLU units, softmax", _dense128),
-        Preset("cnn1", "32 3×3 filters, max pooling, dropout 0.2, 128 ReLU units, softmax", _cnn1),
+        Preset("dense128", "Flatten, 128 ReLU units, softmax", 101_770, _dense128),
+        Preset("cnn1", "32 3×3 filters, max pooling, dropout 0.2, 128 ReLU units, softmax", 693_962, _cnn1),
     )
 }
 

@@ -37,6 +37,7 @@ class Request:
     cache_dir: Path | None = None
     fresh: bool = False
     overwrite: bool = False
+    again: bool = False  # write the exports again even where the run is finished
     allow_sample: bool = False  # go on with the shipped sample where Fashion-MNIST cannot be had
     progress: Progress = field(default_factory=Silent)
     workers: bool = True
@@ -64,7 +65,7 @@ def run_job(request: Request) -> Result:
     digest = config.digest(command=request.command, data=str(sorted(digests.items())), threads=threads, model=model_sha)
     path = request.out or default_folder(config, digest, fresh=request.fresh)
     folder = RunFolder(path)
-    if (done := folder.finished(digest)) is not None and not request.fresh:
+    if (done := folder.finished(digest)) is not None and not request.fresh and not request.again:
         faults = done.faults(path)
         if not faults:
             return Result(path, done, True, time.perf_counter() - start)

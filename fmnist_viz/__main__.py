@@ -1,0 +1,4 @@
+from fmnist_viz.cli import main
+
+if __name__ == "__main__":
+    main()

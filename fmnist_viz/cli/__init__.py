@@ -1,0 +1,147 @@
+"""Floor 6: the commands, each a few lines over `pipeline`. Nothing heavy is imported before a command needs it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from fmnist_viz.cli.options import CacheDir, Config, Fresh, Out, Overwrite, takes
+from fmnist_viz.data.config import DataConfig
+from fmnist_viz.features.config import FeatureConfig
+from fmnist_viz.pipeline.config import ModelFileConfig, ViewConfig
+from fmnist_viz.projection.config import MapConfig
+from fmnist_viz.training.config import ComputeConfig, FitConfig
+
+app = typer.Typer(
+    name="fmnist-viz", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich",
+    help="See what an image classifier has learned: maps of every layer, the confusions behind them, the TensorBoard Projector, one offline report.",
+    epilog="Exit codes: 0 done, 1 a bug, 2 usage, 3 bad input, 4 unsafe input refused, 5 disk, memory or device, 6 output folder busy or not ours, 7 training diverged, 8 our own files damaged, 130 interrupted.",
+)  # fmt: skip
+Run = Annotated[Path, typer.Argument(help="A run folder.", show_default=False)]
+
+
+@app.callback()
+def common(debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False) -> None:
+    os.environ["FMNIST_VIZ_DEBUG"] = "1" if debug else ""
+
+
+@app.command("train-and-export", rich_help_panel="Make")
+@takes(FitConfig, DataConfig, FeatureConfig, MapConfig, ViewConfig, ComputeConfig)
+def train_and_export(
+    config: Config = "", out: Out = "", cache_dir: CacheDir = "", fresh: Fresh = False, overwrite: Overwrite = False,
+    sample_if_missing: Annotated[bool, typer.Option("--sample-if-missing", help="Go on with the shipped sample, loudly, where Fashion-MNIST can neither be found nor downloaded.")] = False,
+    **configs: Any,
+) -> None:  # fmt: skip
+    """The main job: train a model, map every layer, write figures, tables, the Projector folder and the report."""
+    _make("train-and-export", out, cache_dir, fresh, overwrite, configs, allow_sample=sample_if_missing)
+
+
+@app.command(rich_help_panel="Make")
+@takes(FitConfig, DataConfig, ViewConfig, ComputeConfig)
+def train(config: Config = "", out: Out = "", cache_dir: CacheDir = "", fresh: Fresh = False, overwrite: Overwrite = False, **configs: Any) -> None:
+    """Train a model with TensorBoard recordings, and nothing else."""
+    _make("train", out, cache_dir, fresh, overwrite, configs)
+
+
+@app.command(rich_help_panel="Make")
+@takes(ModelFileConfig, DataConfig, FeatureConfig, MapConfig, ViewConfig, ComputeConfig)
+def export(config: Config = "", out: Out = "", cache_dir: CacheDir = "", fresh: Fresh = False, overwrite: Overwrite = False, **configs: Any) -> None:
+    """Map and report a model that exists already: no training."""
+    _make("export", out, cache_dir, fresh, overwrite, configs)
+
+
+def _make(command: str, out: str, cache_dir: str, fresh: bool, overwrite: bool, configs: dict[str, Any], *, allow_sample: bool = False) -> None:
+    from fmnist_viz.cli.screen import Screen, printed
+    from fmnist_viz.cli.summary import summary
+    from fmnist_viz.pipeline.config import RunConfig
+    from fmnist_viz.pipeline.job import Request, run_job
+
+    names = {"DataConfig": "data", "FitConfig": "fit", "ModelFileConfig": "model_file", "ComputeConfig": "compute", "FeatureConfig": "features", "MapConfig": "maps", "ViewConfig": "view"}
+    run_config = RunConfig(**{names[name]: value for name, value in configs.items()})
+    screen = Screen()
+    try:
+        result = run_job(
+            Request(
+                run_config, command, command_line(sys.argv[1:]), Path(out) if out else None, Path(cache_dir) if cache_dir else None, fresh=fresh, overwrite=overwrite,
+                allow_sample=allow_sample, progress=screen,
+            )
+        )  # fmt: skip
+    finally:
+        screen.close()
+    printed(*summary(result))
+
+
+def command_line(arguments: list[str]) -> str:
+    """The command as typed, absolute paths shortened to their last part: a manifest is shared, a disk is not."""
+    shown = []
+    for word in arguments:
+        head, sep, tail = word.rpartition("=") if word.startswith("--") else ("", "", word)
+        kind, colon, place = tail.partition(":")
+        path = place if colon and os.path.isabs(place) else tail
+        shortened = os.path.relpath(path) if os.path.isabs(path) else path
+        if os.path.isabs(path) and shortened.startswith(".."):
+            shortened = Path(path).name
+        shown.append(head + sep + (kind + colon + shortened if path is place and colon else shortened))
+    return " ".join(["fmnist-viz", *(f"'{w}'" if " " in w or "*" in w else w for w in shown)])
+
+
+@app.command(rich_help_panel="Make")
+def report(run: Run, cache_dir: CacheDir = "") -> None:
+    """Write a run's report, figures and Projector folder again from its own config.toml; what is cached is not computed again."""
+    from fmnist_viz.cli.rerun import rerun
+
+    rerun(run, Path(cache_dir) if cache_dir else None)
+
+
+@app.command(rich_help_panel="Look")
+@takes(DataConfig)
+def data(config: Config = "", **configs: Any) -> None:
+    """Find the data and say where it is, what it holds and what was checked."""
+    from fmnist_viz.cli.screen import Screen, printed
+    from fmnist_viz.cli.summary import data_lines
+    from fmnist_viz.data import describe, load
+
+    printed(*data_lines(describe(load(configs["DataConfig"], progress=Screen()))))
+
+
+@app.command(rich_help_panel="Look")
+def models() -> None:
+    """List the presets."""
+    from fmnist_viz.cli.screen import printed
+    from fmnist_viz.models.zoo import PRESETS
+
+    printed(*(f"{p.name:10s} {p.parameters:>9,} parameters on 28×28×1, 10 classes   {p.summary}" for p in PRESETS.values()))
+
+
+@app.command(rich_help_panel="Look")
+def verify(run: Run) -> None:
+    """Check every file of a run against its manifest."""
+    from fmnist_viz.cli.screen import printed, size_text
+    from fmnist_viz.pipeline.folder import verify as check
+
+    manifest = check(run)
+    files = manifest.files()
+    state = "finished" if manifest.about.get("finished") else "unfinished"
+    printed(f"{run}: {len(files)} files, {size_text(sum(f['bytes'] for f in files.values()))}, all as written ({state} run)")
+
+
+@app.command(rich_help_panel="Look")
+def tensorboard(
+    folder: Annotated[Path, typer.Argument(help="A run folder, or the folder that holds the runs.")] = Path("projector_logs"),
+    port: Annotated[int, typer.Option("--port", help="Port to listen on; 0 takes a free one.", min=0, max=65535)] = 6006,
+) -> None:
+    """Start TensorBoard on this machine only, and print the address of its Projector tab."""
+    from fmnist_viz.cli.board import serve
+
+    serve(folder, port)
+
+
+def main() -> None:
+    """Run the command; every known failure is one line on stderr and a documented exit code."""
+    from fmnist_viz.cli.failure import run_guarded
+
+    sys.exit(run_guarded(app))

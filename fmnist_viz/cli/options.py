@@ -1,0 +1,69 @@
+"""Command-line options read off the stages' dataclasses, so that an option is written down once."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Annotated, Any, get_type_hints
+
+import typer
+
+PANELS = {
+    "DataConfig": "Data", "FitConfig": "Training", "ModelFileConfig": "Model", "ComputeConfig": "Computing", "FeatureConfig": "Layers and images", "MapConfig": "Maps", "ViewConfig": "Views",
+}  # fmt: skip
+
+
+def help_of(field: dataclasses.Field[Any]) -> str:
+    """A field's help as one sentence, with its unit."""
+    text = field.metadata["help"].rstrip(".")
+    unit = field.metadata.get("unit")
+    return f"{text[:1].upper()}{text[1:]}" + (f" ({unit})." if unit else ".")
+
+
+def takes(*configs: type) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Give a command every field of the dataclasses as an option, and hand it the finished dataclasses by class name.
+
+    The wrapped function declares `**configs` (a dict of class name -> instance) beside its own options.
+    """
+
+    def wrap(command: Callable[..., Any]) -> Callable[..., Any]:
+        own = [p for p in inspect.signature(command).parameters.values() if p.kind is not inspect.Parameter.VAR_KEYWORD]
+        hints = get_type_hints(command, include_extras=True)
+        parameters = [p.replace(annotation=hints.get(p.name, p.annotation), kind=inspect.Parameter.KEYWORD_ONLY) for p in own]
+        for config in configs:
+            types = get_type_hints(config)
+            for f in dataclasses.fields(config):
+                flag = "--" + f.name.replace("_", "-")
+                annotation = Annotated[types[f.name], typer.Option(flag, help=help_of(f), rich_help_panel=PANELS[config.__name__], show_default=f.default != "")]
+                parameters.append(inspect.Parameter(f.name, inspect.Parameter.KEYWORD_ONLY, default=f.default, annotation=annotation))
+
+        @functools.wraps(command)
+        def run(**values: Any) -> Any:
+            made = {config.__name__: config(**{f.name: values.pop(f.name) for f in dataclasses.fields(config)}) for config in configs}
+            return command(**values, **made)
+
+        run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        run.__annotations__ = {p.name: p.annotation for p in parameters}
+        del run.__wrapped__  # type: ignore[attr-defined]
+        return run
+
+    return wrap
+
+
+def read_config(context: typer.Context, path: str) -> str:
+    """The eager `--config`: its values become defaults, flags still win."""
+    if path:
+        from fmnist_viz.core.config import read_toml
+
+        names = {parameter.name for parameter in context.command.params} - {"config", "out", "fresh", "overwrite", "debug", "help"}
+        context.default_map = {**(context.default_map or {}), **read_toml(path, names)}
+    return path
+
+
+Config = Annotated[str, typer.Option("--config", help="A TOML file with settings, such as a run's own config.toml; flags win over it.", is_eager=True, callback=read_config, show_default=False)]
+Out = Annotated[str, typer.Option("--out", help="Run folder; by default projector_logs/<model>-<8 digits of the configuration's digest>.", show_default=False)]
+CacheDir = Annotated[str, typer.Option("--cache-dir", help="Cache shared by all runs; by default the user's cache folder.", show_default=False)]
+Fresh = Annotated[bool, typer.Option("--fresh", help="Make everything anew: no finished run and nothing cached is used.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace another run's own files in --out; foreign files are never touched.")]

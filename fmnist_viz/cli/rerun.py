@@ -1,0 +1,36 @@
+"""Make a run's exports again from the settings that it keeps itself."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+from fmnist_viz.cli.screen import Screen, printed
+from fmnist_viz.cli.summary import summary
+from fmnist_viz.core.config import read_toml
+from fmnist_viz.core.errors import UsageError
+from fmnist_viz.data.config import DataConfig
+from fmnist_viz.features.config import FeatureConfig
+from fmnist_viz.pipeline.config import ModelFileConfig, RunConfig, ViewConfig
+from fmnist_viz.pipeline.folder import verify
+from fmnist_viz.pipeline.job import Request, run_job
+from fmnist_viz.projection.config import MapConfig
+from fmnist_viz.training.config import ComputeConfig, FitConfig
+
+
+def rerun(run: Path, cache_dir: Path | None) -> None:
+    """Raises UsageError for a run that only trained."""
+    about = verify(run).about
+    if about["kind"] == "train":
+        raise UsageError("NO-MAPS", run, "holds a training without maps", "Use fmnist-viz train-and-export with the same settings.")
+    parts = {"data": DataConfig, "features": FeatureConfig, "maps": MapConfig, "view": ViewConfig, "compute": ComputeConfig}
+    parts |= {"fit": FitConfig} if about["kind"] == "train-and-export" else {"model_file": ModelFileConfig}
+    known = {f.name for part in parts.values() for f in dataclasses.fields(part)}
+    values = read_toml(str(run / "config.toml"), known)
+    made = {name: part(**{f.name: values[f.name] for f in dataclasses.fields(part) if f.name in values}) for name, part in parts.items()}
+    screen = Screen()
+    try:
+        result = run_job(Request(RunConfig(**made), about["kind"], about["command"], run, cache_dir, again=True, progress=screen))
+    finally:
+        screen.close()
+    printed(*summary(result))

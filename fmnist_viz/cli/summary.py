@@ -1,0 +1,49 @@
+"""The final lines: what was written, how big, what to type next."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from fmnist_viz.cli.screen import size_text
+from fmnist_viz.pipeline.job import Result
+
+PARTS = {
+    "report.html": "the report: open it in a browser, no server needed", "projector": "TensorBoard's Projector", "figures": "maps, confusions, curves as PNG and SVG",
+    "tables": "every number as CSV", "predictions.csv": "every image with its probabilities", "model.keras": "the model", "train": "TensorBoard scalars, histograms, graph",
+}  # fmt: skip
+
+
+def summary(result: Result) -> list[str]:
+    """What a run holds and how to look at it."""
+    files, about = result.manifest.files(), result.manifest.about
+    how = f"found, verified and unchanged, in {result.seconds:.1f} s" if result.reused else f"made in {result.seconds:.0f} s"
+    lines = ["", f"{result.path}  ({len(files)} files, {size_text(sum(f['bytes'] for f in files.values()))}; {how})"]
+    for name, what in PARTS.items():
+        sizes = [f["bytes"] for path, f in files.items() if path == name or path.startswith(name + "/")]
+        if sizes:
+            lines.append(f"  {name:16s} {size_text(sum(sizes)):>9s}   {what}")
+    lines += [f"warning: {line}" for line in about.get("warnings", [])]
+    if (result.path / "projector").exists() or (result.path / "train").exists():
+        logs = result.path.parent if result.path.parent != Path("") else result.path
+        lines += ["", f"next:  tensorboard --logdir {logs}", "       then open http://localhost:6006/#projector"]
+    if (result.path / "report.html").exists():
+        lines.append(f"       and {result.path / 'report.html'}")
+    return lines
+
+
+def data_lines(facts: Mapping[str, Any]) -> list[str]:
+    """`fmnist-viz data` in words."""
+    lines = [f"found:    {facts['location']}" + (" (official Fashion-MNIST)" if facts["official"] else f" ({facts['kind']})")]
+    lines += [f"sha256:   {facts['sha256']} (decoded images and labels)"]
+    for name, split in facts["splits"].items():
+        low, high = split["value_range"] or ("-", "-")
+        lines.append(f"{name + ':':9s} {split['images']:,} images of {split['height']}×{split['width']}×{split['channels']}, values {low}–{high}")
+        counts = split["class_counts"]
+        if len(set(counts.values())) == 1 and counts:
+            lines.append(f"          {next(iter(counts.values())):,} of each of {len(counts)} classes: {', '.join(counts)}")
+        else:
+            lines += [f"          {count:>7,}  {label}" for label, count in counts.items()]
+    lines += [f"checked:  {check}" for check in facts["checks"]]
+    return lines + [f"note:     {note}" for note in facts["notes"]]
