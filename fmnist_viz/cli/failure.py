@@ -15,19 +15,22 @@ def run_guarded(app: Callable[..., Any]) -> int:
     """Call a Typer app; returns the exit code (see `core.errors`)."""
     import errno
 
-    import click
+    import typer
+
+    # typer brings its own copy of click from 0.27 on; its public exceptions lead to the right one in every version
+    usage_errors = typer.BadParameter.__mro__[2]
 
     try:
         app(standalone_mode=False, prog_name="fmnist-viz")
     except VizError as error:
         return _fail(error, f"error[{error.code}] {error}", error.exit_code)
-    except click.ClickException as error:
+    except usage_errors as error:
         context = getattr(error, "ctx", None)
         where = f" Try `{context.command_path} --help`." if context else ""
         return _fail(error, f"error[FV-USAGE] {error.format_message()}{where}", 2)
-    except (click.exceptions.Abort, KeyboardInterrupt) as error:
+    except (typer.Abort, KeyboardInterrupt) as error:
         return _fail(error, "interrupted; what is finished is kept, and the same command goes on from there", 130)
-    except click.exceptions.Exit as error:
+    except typer.Exit as error:
         return error.exit_code
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that the interpreter's last flush is quiet

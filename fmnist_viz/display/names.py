@@ -54,13 +54,14 @@ def _free_place(anchor: Place, half: Place, frame: Place, taken: list[Place]) ->
     if (inner_low > inner_high).any():
         return None
     turns = np.linspace(0, 2 * np.pi, 24, endpoint=False) + np.pi / 2
+    radii = np.arange(0, 0.3 * float((frame[1] - frame[0]).min()), half[1] * 0.6)
     ring = np.stack([np.cos(turns), np.sin(turns)], axis=1)
-    for radius in np.arange(0, 0.3 * float((frame[1] - frame[0]).min()), half[1] * 0.6):
-        for step in ring if radius else ring[:1]:
-            center: Place = np.clip(anchor + radius * step, inner_low, inner_high)
-            if all((np.abs(center - other[0]) >= half + other[1]).any() for other in taken):
-                return center
-    return None
+    centers: Place = np.clip(anchor + (radii[:, None, None] * ring).reshape(-1, 2), inner_low, inner_high)
+    if taken:
+        boxes = np.stack(taken)
+        apart = np.abs(centers[:, None] - boxes[None, :, 0]) >= half + boxes[None, :, 1]
+        centers = centers[apart.any(axis=2).all(axis=1)]
+    return centers[0] if len(centers) else None
 
 
 def draw_names(ax: Axes, xy: NDArray[np.floating[Any]], labels: NDArray[np.int64], names: Sequence[str], *, size: float = BODY) -> tuple[str, ...]:

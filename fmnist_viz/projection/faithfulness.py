@@ -53,10 +53,10 @@ def map_neighbors(coords: NDArray[np.float32], k: int) -> NDArray[np.int32]:
 
 def knn_correct(neighbors: NDArray[np.integer[Any]], labels: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Whether the majority label of a point's neighbours is its own (ties: the smaller label, as scikit-learn decides)."""
-    classes = int(labels.max()) + 1
-    flat = np.arange(len(neighbors))[:, None] * classes + labels[neighbors]
-    votes = np.bincount(flat.ravel(), minlength=len(neighbors) * classes).reshape(-1, classes)
-    return votes.argmax(axis=1) == labels
+    names, own = np.unique(labels, return_inverse=True)
+    flat = np.arange(len(neighbors))[:, None] * len(names) + own[neighbors]
+    votes = np.bincount(flat.ravel(), minlength=len(neighbors) * len(names)).reshape(-1, len(names))
+    return votes.argmax(axis=1) == own
 
 
 def faithfulness(coords: NDArray[np.float32], labels: NDArray[np.int64], yardstick: Yardstick) -> dict[str, Any]:
