@@ -58,6 +58,7 @@ class Dots:
         trial.set_axis_off()
         self.draw(trial, diameter=self.diameter(ax))
         canvas.draw()  # type: ignore[no-untyped-call]
-        pixels = np.asarray(canvas.buffer_rgba()) >> _STEPS  # type: ignore[no-untyped-call]
-        pixels = (pixels << _STEPS) | (pixels >> (8 - 2 * _STEPS))
+        drawn: NDArray[np.uint8] = np.asarray(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
+        high = drawn >> _STEPS
+        pixels = ((high << _STEPS) | (high >> (8 - 2 * _STEPS))).astype(np.uint8)  # white stays white
         ax.add_image(Raster(ax, pixels, zorder=2, gid="points"))

@@ -60,7 +60,7 @@ def _free_place(anchor: Place, half: Place, frame: Place, taken: list[Place]) ->
     if taken:
         boxes = np.stack(taken)
         apart = np.abs(centers[:, None] - boxes[None, :, 0]) >= half + boxes[None, :, 1]
-        centers = centers[apart.any(axis=2).all(axis=1)]
+        centers = centers[np.all(np.any(apart, axis=2), axis=1)]
     return centers[0] if len(centers) else None
 
 
