@@ -91,8 +91,9 @@ class MapGridDisplay:
         scored = next((p.scores for p in every if p.scores), None)
         if scored:
             said.append(
-                f"Below each map: trustworthiness, share of the {scored['k']} nearest neighbours kept (recall) and accuracy of a "
-                f"{scored['k']}-nearest-neighbour vote, over {scored['queries']:,} queries against the representation itself"
+                f"Below each map: trustworthiness, share of the {scored['k']} nearest neighbours kept (recall)"
+                + (f" and accuracy of a {scored['k']}-nearest-neighbour vote" if "knn_accuracy" in scored else "")
+                + f", over {scored['queries']:,} queries against the representation itself"
             )
         if any(p.coords.shape[1] > 2 for p in every):
             said.append("Of 3-D maps axes 1 and 2 are drawn")
@@ -165,7 +166,10 @@ def panel_lines(projection: Projection) -> list[str]:
     """What stands below a panel: ``trust .983 · recall@15 .39 · 15-NN .80``, and for a PCA the variance that its axes hold."""
     lines, s = [], projection.scores
     if s:
-        lines.append(f"trust {_short(s['trustworthiness'], 3)} · recall@{s['k']} {_short(s['recall'], 2)} · {s['k']}-NN {_short(s['knn_accuracy'], 3)}")
+        parts = [f"trust {_short(s['trustworthiness'], 3)}", f"recall@{s['k']} {_short(s['recall'], 2)}"]
+        if "knn_accuracy" in s:  # maps of weights have no labels to score
+            parts.append(f"{s['k']}-NN {_short(s['knn_accuracy'], 3)}")
+        lines.append(" · ".join(parts))
     shares = projection.parameters.get("variance") or ()
     if projection.method == "pca" and len(shares):
         lines.append("axes hold " + " + ".join(f"{100 * v:.1f} %" for v in shares[:2]) + " of the variance")

@@ -173,19 +173,20 @@ def _whole(ctx: Context, request: Request) -> None:
     from fmnist_viz.analysis.confusion import confusion, predictions_frame
     from fmnist_viz.pipeline import exports
     from fmnist_viz.pipeline.features import ModelFile, load_weights, look, pixel_source, publish_predictions
-    from fmnist_viz.pipeline.maps import Mapper
+    from fmnist_viz.pipeline.maps import Mapper, Pending
     from fmnist_viz.pipeline.training import train
 
     config, progress = ctx.config, ctx.progress
     images = mapped_images(ctx.data, split=config.features.split, points=config.features.points, seed=ctx.seed)
     digest = images.digest()
-    mapper, pending = Mapper(ctx), {}
+    mapper = Mapper(ctx)
+    pending: dict[str, Pending] = {}
     if config.fit is not None:
         from fmnist_viz.models.layers import chosen_special
 
         if "pixels" in chosen_special(config.features.layers):
             # the pixels' maps need no model: the worker makes them while this process trains
-            pending["pixels"] = mapper.begin(pixel_source(images, digest), images.labels, all_in_worker=True)
+            pending["pixels"] = mapper.begin(pixel_source(images, digest), images.labels, wait_for_worker=True)
         entry = train(ctx)
         model = ModelFile(entry.path / "model.keras", config.fit.model)
         training, history = dict(entry.record), dict(entry.record["history"])
@@ -203,10 +204,12 @@ def _whole(ctx: Context, request: Request) -> None:
             if name not in pending:
                 pending[name] = mapper.begin(source, images.labels)
         weight_sources = exports.sources_of_weights(weights, model.name)
-        waiting = {w.name: mapper.begin(weight_sources[w.name], w.favourite) for w in weights}
-        maps = {name: mapper.finish(pending[name]) for name in seen.sources}
-        weight_maps = {name: mapper.finish(p) for name, p in waiting.items()}
-    graphs = {name: p.graph.record for name, p in {**pending, **waiting}.items()}
+        # a unit's favoured class is no truth to be kept: weight maps have no label score
+        waiting = {name: mapper.begin(source, None) for name, source in weight_sources.items()}
+        pending = {name: pending[name] for name in seen.sources} | waiting
+        made = dict(zip(pending, mapper.finish(list(pending.values())), strict=True))
+    maps, weight_maps = {name: made[name] for name in seen.sources}, {name: made[name] for name in waiting}
+    graphs = {name: p.graph.record for name, p in pending.items()}
     data_name = {"fashion-mnist": "Fashion-MNIST", "sample": "a sample of Fashion-MNIST"}.get(ctx.data.source.kind, ctx.data.source.location)
     shown = exports.Shown(f"{model.name} on {data_name}", model.name, images, seen, confusion(seen.predictions), maps, graphs, history, weights, weight_maps, training)
     drawn = exports.begin_figures(ctx, shown)

@@ -72,7 +72,7 @@ class Pending:
     """A representation whose maps are under way."""
 
     source: Source
-    labels: NDArray[np.int64]
+    labels: NDArray[np.int64] | None
     queries: NDArray[np.int64]
     graph: Entry
     metric: str
@@ -92,36 +92,45 @@ class Pending:
 
 
 class Mapper:
-    """`begin` makes a representation's graph and hands UMAP (or everything) to the worker; `finish` returns its maps."""
+    """`begin` makes a representation's graph and hands its maps to the worker; `finish` returns the maps of all.
+
+    UMAP always runs in the worker, which compiles it once. t-SNE waits there as well, and `finish` takes back whatever the worker
+    has not begun, so that both cores are busy until the last map.
+    """
 
     def __init__(self, ctx: Context) -> None:
         self.ctx, self.config = ctx, ctx.config.maps
         self._warm = False
 
-    def begin(self, source: Source, labels: NDArray[np.int64], *, all_in_worker: bool = False) -> Pending:
+    def begin(self, source: Source, labels: NDArray[np.int64] | None, *, wait_for_worker: bool = False) -> Pending:
+        """`labels` None leaves label scores out. `wait_for_worker` lets the worker do t-SNE too: while this process trains."""
         ctx = self.ctx
-        queries = query_rows(np.maximum(labels, 0), seed=ctx.seed)
-        pending = Pending(source, labels, queries, self._graph(source, queries), "", {})
-        pending.metric = pending.graph.record["metric"]
-        for method in self.config.method_names:
-            if ctx.cache.has("projections", self._key(pending, method)):
+        n = len(source.representation.X)
+        queries = query_rows(np.zeros(n, np.int64) if labels is None else labels, seed=ctx.seed)
+        graph = self._graph(source, queries)
+        pending = Pending(source, labels, queries, graph, graph.record["metric"], {})
+        for method in sorted(self.config.method_names, key="umap tsne pca".split().index):
+            if method == "pca" or (method == "tsne" and not wait_for_worker) or ctx.cache.has("projections", self._key(pending, method)):
                 continue
-            task = self._task(pending, method)
-            if method == "umap" or all_in_worker:
-                if method == "umap" and not self._warm:
-                    ctx.runner.submit(warm_up, self.config.dims)
-                    self._warm = True
-                pending.futures[method] = ctx.runner.submit(run_map, task)
+            if method == "umap" and not self._warm:
+                ctx.runner.submit(warm_up, self.config.dims)
+                self._warm = True
+            pending.futures[method] = ctx.runner.submit(run_map, self._task(pending, method))
         return pending
 
-    def finish(self, pending: Pending) -> dict[str, Projection]:
-        """Maps in the order of the methods; t-SNE and PCA run here while the worker is at UMAP."""
-        made = {}
-        for method in sorted(self.config.method_names, key=lambda m: m in pending.futures):
-            made[method] = self._fetch(pending, method)
-            ctx_done = self.ctx.progress
-            ctx_done.say(f"  {pending.source.representation.name}: {method} ready")
-        return {method: made[method] for method in self.config.method_names}
+    def finish(self, waiting: list[Pending]) -> list[dict[str, Projection]]:
+        """The maps of each representation, methods in the order in which they were asked for."""
+        made: list[dict[str, Projection]] = [{} for _ in waiting]
+        total, done = len(waiting) * len(self.config.method_names), 0
+        for method in sorted(self.config.method_names, key="pca tsne umap".split().index):
+            # the representation that the worker got first comes last: it may be done by then
+            for pending, maps in reversed(list(zip(waiting, made, strict=True))):
+                if method == "tsne" and (future := pending.futures.get(method)) is not None and future.cancel():
+                    del pending.futures[method]
+                maps[method] = self._fetch(pending, method)
+                done += 1
+                self.ctx.progress.step("maps", done, total, f"{pending.source.representation.name}: {method}")
+        return [{method: maps[method] for method in self.config.method_names} for maps in made]
 
     def _task(self, pending: Pending, method: str) -> MapTask:
         out = self.ctx.scratch / f"{pending.graph.key}_{method}.npy"
@@ -141,7 +150,7 @@ class Mapper:
         own = {"pca": {}, "tsne": {"perplexity": c.perplexity, "n_iter": c.n_iter}, "umap": {"n_neighbors": c.n_neighbors, "min_dist": c.min_dist, "epochs": c.umap_epochs}}
         return {
             "code": VERSION, "graph": pending.graph.key, "init": pending.graph.record["init"], "method": method, "dims": c.dims, **own[method], "seed": self.ctx.seed,
-            "threads": self.ctx.threads, "labels": hashlib.sha256(pending.labels.tobytes()).hexdigest(), "scores": K,
+            "threads": self.ctx.threads, "labels": "" if pending.labels is None else hashlib.sha256(pending.labels.tobytes()).hexdigest(), "scores": K,
             "versions": versions("scikit-learn-intelex", "openTSNE", "umap-learn", "numba"),
         }  # fmt: skip
 
@@ -170,7 +179,7 @@ def _make_graph(temp: Path, source: Source, config: MapConfig, k: int, queries: 
         graph = exact_graph(base.X, k, metric=base.metric)
         save("indices.npy", graph.indices)
         save("distances.npy", graph.distances)
-        pending = Pending(source, np.zeros(0, np.int64), queries, None, base.metric, {})  # type: ignore[arg-type]
+        pending = Pending(source, None, queries, None, base.metric, {})  # type: ignore[arg-type]
         found = graph_recall(graph, pending.reference, K)
         record["recall"], record["recall_low"], record["recall_high"] = mean_interval(found)
         record |= {"k": graph.k, "recall_k": min(K, graph.k), "queries": len(found)}
