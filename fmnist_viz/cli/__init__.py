@@ -17,10 +17,15 @@ from fmnist_viz.projection.config import MapConfig
 from fmnist_viz.training.config import ComputeConfig, FitConfig
 
 app = typer.Typer(
-    name="fmnist-viz", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich",
+    name="fmnist-viz",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
     help="See what an image classifier has learned: maps of every layer, the confusions behind them, the TensorBoard Projector, one offline report.",
-    epilog="Exit codes: 0 done, 1 a bug, 2 usage, 3 bad input, 4 unsafe input refused, 5 disk, memory or device, 6 output folder busy or not ours, 7 training diverged, 8 our own files damaged, 130 interrupted.",
-)  # fmt: skip
+    epilog="Exit codes: 0 done, 1 a bug, 2 usage, 3 bad input, 4 unsafe input refused, 5 disk, memory or device, "
+    "6 output folder busy or not ours, 7 training diverged, 8 our own files damaged, 130 interrupted.",
+)
 Run = Annotated[Path, typer.Argument(help="A run folder.", show_default=False)]
 
 
@@ -32,10 +37,16 @@ def common(debug: Annotated[bool, typer.Option("--debug", help="Show the traceba
 @app.command("train-and-export", rich_help_panel="Make")
 @takes(FitConfig, DataConfig, FeatureConfig, MapConfig, ViewConfig, ComputeConfig)
 def train_and_export(
-    config: Config = "", out: Out = "", cache_dir: CacheDir = "", fresh: Fresh = False, overwrite: Overwrite = False,
-    sample_if_missing: Annotated[bool, typer.Option("--sample-if-missing", help="Go on with the shipped sample, loudly, where Fashion-MNIST can neither be found nor downloaded.")] = False,
+    config: Config = "",
+    out: Out = "",
+    cache_dir: CacheDir = "",
+    fresh: Fresh = False,
+    overwrite: Overwrite = False,
+    sample_if_missing: Annotated[
+        bool, typer.Option("--sample-if-missing", help="Go on with the shipped sample, loudly, where Fashion-MNIST can neither be found nor downloaded.")
+    ] = False,
     **configs: Any,
-) -> None:  # fmt: skip
+) -> None:
     """The main job: train a model, map every layer, write figures, tables, the Projector folder and the report."""
     _make("train-and-export", out, cache_dir, fresh, overwrite, configs, allow_sample=sample_if_missing)
 
@@ -60,16 +71,31 @@ def _make(command: str, out: str, cache_dir: str, fresh: bool, overwrite: bool, 
     from fmnist_viz.pipeline.config import RunConfig
     from fmnist_viz.pipeline.job import Request, run_job
 
-    names = {"DataConfig": "data", "FitConfig": "fit", "ModelFileConfig": "model_file", "ComputeConfig": "compute", "FeatureConfig": "features", "MapConfig": "maps", "ViewConfig": "view"}
+    names = {
+        "DataConfig": "data",
+        "FitConfig": "fit",
+        "ModelFileConfig": "model_file",
+        "ComputeConfig": "compute",
+        "FeatureConfig": "features",
+        "MapConfig": "maps",
+        "ViewConfig": "view",
+    }
     run_config = RunConfig(**{names[name]: value for name, value in configs.items()})
     screen = Screen()
     try:
         result = run_job(
             Request(
-                run_config, command, command_line(sys.argv[1:]), Path(out) if out else None, Path(cache_dir) if cache_dir else None, fresh=fresh, overwrite=overwrite,
-                allow_sample=allow_sample, progress=screen,
+                run_config,
+                command,
+                command_line(sys.argv[1:]),
+                Path(out) if out else None,
+                Path(cache_dir) if cache_dir else None,
+                fresh=fresh,
+                overwrite=overwrite,
+                allow_sample=allow_sample,
+                progress=screen,
             )
-        )  # fmt: skip
+        )
     finally:
         screen.close()
     printed(*summary(result))

@@ -16,6 +16,8 @@ def serve(folder: Path, port: int) -> None:
         raise BadInput("NO-LOGS", folder, "there is no such folder", "Make a run first: fmnist-viz train-and-export.")
     if not any(folder.rglob("*tfevents*")):
         raise BadInput("NO-LOGS", folder, "holds no TensorBoard events", "Give a run folder, or the folder that holds the runs.")
-    printed(f"Projector:  http://localhost:{port or '<port below>'}/#projector", f"stop with Ctrl-C; the same as: tensorboard --logdir {folder} --port {port}", "")
+    printed(
+        f"Projector:  http://localhost:{port or '<port below>'}/#projector", f"stop with Ctrl-C; the same as: tensorboard --logdir {folder} --port {port}", ""
+    )
     sys.stdout.flush()
     subprocess.run([sys.executable, "-m", "tensorboard.main", "--logdir", str(folder), "--port", str(port), "--host", "localhost"], check=False)

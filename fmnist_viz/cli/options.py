@@ -10,9 +10,17 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
+from fmnist_viz.core.errors import UsageError
+
 PANELS = {
-    "DataConfig": "Data", "FitConfig": "Training", "ModelFileConfig": "Model", "ComputeConfig": "Computing", "FeatureConfig": "Layers and images", "MapConfig": "Maps", "ViewConfig": "Views",
-}  # fmt: skip
+    "DataConfig": "Data",
+    "FitConfig": "Training",
+    "ModelFileConfig": "Model",
+    "ComputeConfig": "Computing",
+    "FeatureConfig": "Layers and images",
+    "MapConfig": "Maps",
+    "ViewConfig": "Views",
+}
 
 
 def help_of(field: dataclasses.Field[Any]) -> str:
@@ -36,7 +44,9 @@ def takes(*configs: type) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
             types = get_type_hints(config)
             for f in dataclasses.fields(config):
                 flag = "--" + f.name.replace("_", "-")
-                annotation = Annotated[types[f.name], typer.Option(flag, help=help_of(f), rich_help_panel=PANELS[config.__name__], show_default=f.default != "")]
+                annotation = Annotated[
+                    types[f.name], typer.Option(flag, help=help_of(f), rich_help_panel=PANELS[config.__name__], show_default=f.default != "")
+                ]
                 parameters.append(inspect.Parameter(f.name, inspect.Parameter.KEYWORD_ONLY, default=f.default, annotation=annotation))
 
         @functools.wraps(command)
@@ -52,17 +62,41 @@ def takes(*configs: type) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     return wrap
 
 
+# by the first word of click's name for the option's type
+_TOML_KINDS: dict[str, tuple[str, tuple[type, ...]]] = {
+    "integer": ("a whole number", (int,)),
+    "float": ("a number", (int, float)),
+    "boolean": ("true or false", (bool,)),
+    "text": ("a text in quotes", (str,)),
+}
+
+
 def read_config(context: typer.Context, path: str) -> str:
     """The eager `--config`: its values become defaults, flags still win."""
     if path:
         from fmnist_viz.core.config import read_toml
 
         names = {parameter.name for parameter in context.command.params} - {"config", "out", "fresh", "overwrite", "debug", "help"}
-        context.default_map = {**(context.default_map or {}), **read_toml(path, names)}
+        values = read_toml(path, names)
+        kinds = {parameter.name: parameter.type.name for parameter in context.command.params}
+        for name, value in values.items():
+            wanted, types = _TOML_KINDS.get(kinds[name].split()[0], ("", (object,)))
+            if not isinstance(value, types) or (isinstance(value, bool) and bool not in types and object not in types):
+                raise UsageError("CONFIG-VALUE", f"{path}: {name} = {value!r}", f"is not {wanted}", "Mend that line; a run's own config.toml is a good model.")
+        context.default_map = {**(context.default_map or {}), **values}
     return path
 
 
-Config = Annotated[str, typer.Option("--config", help="A TOML file with settings, such as a run's own config.toml; flags win over it.", is_eager=True, callback=read_config, show_default=False)]
+Config = Annotated[
+    str,
+    typer.Option(
+        "--config",
+        help="A TOML file with settings, such as a run's own config.toml; flags win over it.",
+        is_eager=True,
+        callback=read_config,
+        show_default=False,
+    ),
+]
 Out = Annotated[str, typer.Option("--out", help="Run folder; by default projector_logs/<model>-<8 digits of the configuration's digest>.", show_default=False)]
 CacheDir = Annotated[str, typer.Option("--cache-dir", help="Cache shared by all runs; by default the user's cache folder.", show_default=False)]
 Fresh = Annotated[bool, typer.Option("--fresh", help="Make everything anew: no finished run and nothing cached is used.")]

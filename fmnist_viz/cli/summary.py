@@ -10,9 +10,14 @@ from fmnist_viz.cli.screen import size_text
 from fmnist_viz.pipeline.job import Result
 
 PARTS = {
-    "report.html": "the report: open it in a browser, no server needed", "projector": "TensorBoard's Projector", "figures": "maps, confusions, curves as PNG and SVG",
-    "tables": "every number as CSV", "predictions.csv": "every image with its probabilities", "model.keras": "the model", "train": "TensorBoard scalars, histograms, graph",
-}  # fmt: skip
+    "report.html": "the report: open it in a browser, no server needed",
+    "projector": "TensorBoard's Projector",
+    "figures": "maps, confusions, curves as PNG and SVG",
+    "tables": "every number as CSV",
+    "predictions.csv": "every image with its probabilities",
+    "model.keras": "the model",
+    "train": "TensorBoard scalars, histograms, graph",
+}
 
 
 def summary(result: Result) -> list[str]:

@@ -14,8 +14,21 @@ from fmnist_viz.training.config import ComputeConfig, FitConfig
 
 VERSION = "0.1.0"
 LIBRARIES = (
-    "tensorflow", "keras", "tensorboard", "numpy", "scipy", "scikit-learn", "scikit-learn-intelex", "umap-learn", "openTSNE", "numba", "bokeh", "matplotlib", "pillow", "pandas",
-)  # fmt: skip
+    "tensorflow",
+    "keras",
+    "tensorboard",
+    "numpy",
+    "scipy",
+    "scikit-learn",
+    "scikit-learn-intelex",
+    "umap-learn",
+    "openTSNE",
+    "numba",
+    "bokeh",
+    "matplotlib",
+    "pillow",
+    "pandas",
+)
 
 
 @dataclass(frozen=True)
@@ -35,7 +48,11 @@ class ModelFileConfig:
     """A model that exists already, for `export`."""
 
     model_file: str = option("", "A Keras 3 .keras file with a functional or sequential classifier.")
-    pixel_range: str = option("auto", "Pixel values that the model takes; auto: 0-255 where it has a Rescaling or Normalization layer, else 0-1.", choices=("auto", "0-255", "0-1", "-1-1"))
+    pixel_range: str = option(
+        "auto",
+        "Pixel values that the model takes; auto: 0-255 where it has a Rescaling or Normalization layer, else 0-1.",
+        choices=("auto", "0-255", "0-1", "-1-1"),
+    )
 
     def __post_init__(self) -> None:
         check_options(self)

@@ -75,7 +75,14 @@ def mapped_images(data: DataSet, *, split: str, points: int, seed: int) -> Label
     if split == "all":
         assert data.train is not None
         a, b = data.train, data.test
-        images = LabeledImages(np.concatenate([a.images, b.images]), np.concatenate([a.labels, b.labels]), a.class_names, np.concatenate([a.sample_ids, b.sample_ids]), "all", a.source)
+        images = LabeledImages(
+            np.concatenate([a.images, b.images]),
+            np.concatenate([a.labels, b.labels]),
+            a.class_names,
+            np.concatenate([a.sample_ids, b.sample_ids]),
+            "all",
+            a.source,
+        )
     else:
         images = data.split(split)
     return images.take(stratified_rows(images.labels, points, seed=seed)) if 0 < points < len(images) else images

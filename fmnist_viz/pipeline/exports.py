@@ -21,7 +21,7 @@ from fmnist_viz.export.slug import slug
 from fmnist_viz.features.weights import WeightRows
 from fmnist_viz.pipeline.config import versions
 from fmnist_viz.pipeline.context import Context
-from fmnist_viz.pipeline.features import Seen, Source
+from fmnist_viz.pipeline.features import Seen
 from fmnist_viz.projection.caption import METHOD_NAMES, parameter_text, reading
 
 if TYPE_CHECKING:
@@ -61,7 +61,10 @@ def publish_maps(ctx: Context, shown: Shown) -> None:
                 columns = {"sample_id": p.sample_ids, **dict(zip("xyz", p.coords.T, strict=False))}
                 text = pd.DataFrame(columns).to_csv(index=False, lineterminator="\n", float_format="%.7g")
                 write_file(folder / f"{slug(p.representation)}_{p.method}.csv", text)
-    facts = {name: {m: {"parameters": p.parameters, "scores": p.scores, "note": p.note} for m, p in maps.items()} for name, maps in {**shown.maps, **shown.weight_maps}.items()}
+    facts = {
+        name: {m: {"parameters": p.parameters, "scores": p.scores, "note": p.note} for m, p in maps.items()}
+        for name, maps in {**shown.maps, **shown.weight_maps}.items()
+    }
     ctx.folder.record("maps", ctx.facts("maps", maps=facts, graphs=dict(shown.graphs)))
 
 
@@ -79,7 +82,18 @@ def faithfulness_table(shown: Shown) -> pd.DataFrame:
             graph_facts = {"graph_recall": graph.get("recall"), "graph_recall_low": graph.get("recall_low"), "graph_recall_high": graph.get("recall_high")}
             how = "" if p.note else parameter_text(p)
             seconds = p.parameters.get("seconds")
-            rows.append({"representation": name, "method": METHOD_NAMES[method], "parameters": how, **scores, **graph_facts, "seed": p.seed, "seconds": seconds, "reading": reading(p)})
+            rows.append(
+                {
+                    "representation": name,
+                    "method": METHOD_NAMES[method],
+                    "parameters": how,
+                    **scores,
+                    **graph_facts,
+                    "seed": p.seed,
+                    "seconds": seconds,
+                    "reading": reading(p),
+                }
+            )
     return pd.DataFrame(rows)
 
 
@@ -145,10 +159,19 @@ def draw_figures(task: FigureTask) -> list[str]:
 def begin_figures(ctx: Context, shown: Shown) -> Future[list[str]]:
     """Hand the figures to the worker; they take as long as everything else that is written."""
     content = FigureContent(
-        model=shown.model, class_names=shown.images.class_names, projections=shown.maps, labels=np.array(shown.images.labels), correct=shown.seen.predictions.correct,
-        weights=shown.weight_maps, weight_classes=shown.favourites, weight_pictures={w.name: w.pictures for w in shown.weights if w.pictures is not None},
-        confusion=shown.confusion, history={k: v for k, v in shown.history.items() if k != "learning_rate"}, samples=shown.images, warnings=tuple(ctx.warnings),
-    )  # fmt: skip
+        model=shown.model,
+        class_names=shown.images.class_names,
+        projections=shown.maps,
+        labels=np.array(shown.images.labels),
+        correct=shown.seen.predictions.correct,
+        weights=shown.weight_maps,
+        weight_classes=shown.favourites,
+        weight_pictures={w.name: w.pictures for w in shown.weights if w.pictures is not None},
+        confusion=shown.confusion,
+        history={k: v for k, v in shown.history.items() if k != "learning_rate"},
+        samples=shown.images,
+        warnings=tuple(ctx.warnings),
+    )
     return ctx.runner.submit(draw_figures, FigureTask(ctx.scratch / "figures", content))
 
 
@@ -183,7 +206,9 @@ def _weight_tensor(weights: WeightRows, shown: Shown) -> Any:
     from fmnist_viz.pipeline.maps import weight_source
 
     names = np.array([*shown.images.class_names, "none"], dtype=object)
-    table = pd.DataFrame({"label": names[weights.favourite], "unit": [f"{weights.name} {i}" for i in range(len(weights.rows))], "norm": np.linalg.norm(weights.rows, axis=1)})
+    table = pd.DataFrame(
+        {"label": names[weights.favourite], "unit": [f"{weights.name} {i}" for i in range(len(weights.rows))], "norm": np.linalg.norm(weights.rows, axis=1)}
+    )
     pictures = None if weights.pictures is None else weights.pictures if weights.pictures.ndim == 4 else weights.pictures[..., None]
     source = weight_source(weights.name, weights.rows, shown.model)
     return ProjectorTensor(source.representation, tuple(shown.weight_maps.get(weights.name, {}).values()), table, pictures, weights.name)
@@ -195,12 +220,18 @@ def model_card(ctx: Context, shown: Shown) -> list[tuple[str, str]]:
     if (fit := ctx.config.fit) is not None:
         t = shown.training
         rows += [
-            ("recipe", fit.recipe), ("training images", f"{t['train_images']:,}"), ("validation images", f"{t['validation_images']:,} held out" if t["validation_images"] else "none"),
+            ("recipe", fit.recipe),
+            ("training images", f"{t['train_images']:,}"),
+            ("validation images", f"{t['validation_images']:,} held out" if t["validation_images"] else "none"),
             ("training", f"{fit.epochs} epochs of batches of {fit.batch_size}, {fit.optimizer}, learning rate {fit.learning_rate:g}"),
-            ("precision", f"{t['precision']} ({t['precision_why']}); features, probabilities and weights in float32"), ("device", f"{t['device']}, {t['replicas']} replica, {t['threads']} threads"),
-        ]  # fmt: skip
+            ("precision", f"{t['precision']} ({t['precision_why']}); features, probabilities and weights in float32"),
+            ("device", f"{t['device']}, {t['replicas']} replica, {t['threads']} threads"),
+        ]
     value, low, high = shown.confusion.accuracy
-    rows += [("images shown", f"{len(shown.images):,} ({shown.images.split} split)"), ("accuracy on them", f"{100 * value:.2f} % (95 % interval {100 * low:.2f}–{100 * high:.2f}, n = {shown.confusion.n:,})")]
+    rows += [
+        ("images shown", f"{len(shown.images):,} ({shown.images.split} split)"),
+        ("accuracy on them", f"{100 * value:.2f} % (95 % interval {100 * low:.2f}–{100 * high:.2f}, n = {shown.confusion.n:,})"),
+    ]
     pairs = shown.confusion.pairs()
     if len(pairs):
         rows.append(("most confused pair", sentence(pairs.iloc[0])))
@@ -212,20 +243,27 @@ def publish_report(ctx: Context, shown: Shown, ready: Mapping[str, pd.DataFrame]
 
     source = ctx.data.source
     made = [
-        ("command", command), ("configuration", ctx.folder.manifest.about["digest"]), ("data", f"{source.location} (SHA-256 of the decoded data {source.sha256})"),
-        *((f"data note {i + 1}", note) for i, note in enumerate(source.notes)), ("threads", str(ctx.threads)), ("versions", ", ".join(f"{k} {v}" for k, v in versions().items())),
-    ]  # fmt: skip
+        ("command", command),
+        ("configuration", ctx.folder.manifest.about["digest"]),
+        ("data", f"{source.location} (SHA-256 of the decoded data {source.sha256})"),
+        *((f"data note {i + 1}", note) for i, note in enumerate(source.notes)),
+        ("threads", str(ctx.threads)),
+        ("versions", ", ".join(f"{k} {v}" for k, v in versions().items())),
+    ]
     content = ReportContent(
-        title=shown.title, images=shown.images, predictions=shown.seen.predictions, projections=shown.maps,
-        history={k: v for k, v in shown.history.items() if k != "learning_rate"}, card=model_card(ctx, shown), layers=layer_rows(shown),
-        tables={"Faithfulness of every map": ready["faithfulness"]}, warnings=tuple(ctx.warnings), made=made, weights=shown.weight_maps, weight_classes=shown.favourites,
-    )  # fmt: skip
+        title=shown.title,
+        images=shown.images,
+        predictions=shown.seen.predictions,
+        projections=shown.maps,
+        history={k: v for k, v in shown.history.items() if k != "learning_rate"},
+        card=model_card(ctx, shown),
+        layers=layer_rows(shown),
+        tables={"Faithfulness of every map": ready["faithfulness"]},
+        warnings=tuple(ctx.warnings),
+        made=made,
+        weights=shown.weight_maps,
+        weight_classes=shown.favourites,
+    )
     with ctx.timed("report"):
         write_report(ctx.folder.path / "report.html", content)
     ctx.folder.record("report", ctx.facts("report"))
-
-
-def sources_of_weights(weights: list[WeightRows], model: str) -> dict[str, Source]:
-    from fmnist_viz.pipeline.maps import weight_source
-
-    return {w.name: weight_source(w.name, w.rows, model) for w in weights}

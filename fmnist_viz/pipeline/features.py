@@ -82,11 +82,21 @@ def query_rows(labels: NDArray[np.int64], *, seed: int) -> NDArray[np.int64]:
     return np.sort(stratified_rows(labels, min(QUERIES, len(labels)), seed=seed))
 
 
-def layer_features(ctx: Context, model: ModelFile, images: LabeledImages, digest: str, layers: list[LayerInfo], *, outputs: bool, task: str, scale: tuple[float, float]) -> dict[str, Entry]:
+def layer_features(
+    ctx: Context, model: ModelFile, images: LabeledImages, digest: str, layers: list[LayerInfo], *, outputs: bool, task: str, scale: tuple[float, float]
+) -> dict[str, Entry]:
     """The cache entries of the given layers (and logits and probabilities); only what is missing is computed, in one pass."""
     config = ctx.config.features
     rows = query_rows(images.labels, seed=ctx.seed)
-    base = {"code": VERSION, "model": model.sha256, "images": digest, "scale": scale, "seed": ctx.seed, "threads": ctx.threads, "versions": versions("tensorflow", "keras", "numpy")}
+    base = {
+        "code": VERSION,
+        "model": model.sha256,
+        "images": digest,
+        "scale": scale,
+        "seed": ctx.seed,
+        "threads": ctx.threads,
+        "versions": versions("tensorflow", "keras", "numpy"),
+    }
     keys: dict[str, dict[str, Any]] = {}
     for info in layers:
         wide = pooled_width(info, config.pool) > RAW_WIDTH
@@ -101,10 +111,22 @@ def layer_features(ctx: Context, model: ModelFile, images: LabeledImages, digest
         where = ctx.scratch / f"pass_{len(list(ctx.scratch.iterdir()))}"
         made.update(
             extract(
-                model.model, images, todo, where, scale=scale, outputs=outputs and bool({"logits", "probabilities"} & missing), pool=config.pool,
-                keep_raw=config.keep_activations, max_disk=config.max_disk, query_rows=rows, metric=ctx.config.maps.metric, seed=ctx.seed, progress=ctx.progress, task=task,
+                model.model,
+                images,
+                todo,
+                where,
+                scale=scale,
+                outputs=outputs and bool({"logits", "probabilities"} & missing),
+                pool=config.pool,
+                keep_raw=config.keep_activations,
+                max_disk=config.max_disk,
+                query_rows=rows,
+                metric=ctx.config.maps.metric,
+                seed=ctx.seed,
+                progress=ctx.progress,
+                task=task,
             )
-        )  # fmt: skip
+        )
 
     missing = {name for name, key in keys.items() if not ctx.cache.has("features", key)}
 
@@ -172,7 +194,12 @@ def publish_predictions(ctx: Context, seen: Seen) -> None:
 
 
 def _facts(representation: Representation) -> dict[str, Any]:
-    return {"rows": len(representation.X), "width": representation.raw_width, "kept_width": representation.X.shape[1], "transform": dict(representation.transform)}
+    return {
+        "rows": len(representation.X),
+        "width": representation.raw_width,
+        "kept_width": representation.X.shape[1],
+        "transform": dict(representation.transform),
+    }
 
 
 def load_weights(ctx: Context, model: ModelFile, seen: Seen, images_digest: str, image_shape: tuple[int, ...]) -> list[WeightRows]:

@@ -62,7 +62,9 @@ class RunFolder:
         present = [name for name in present if name not in (LOCK, NAME) and not name.startswith(STAGING)]
         if old is None:
             if present:
-                raise OutputBusy("OUT-FOREIGN", self.path, f"holds files that this program did not write ({present[0]}, {len(present):,} in all)", "Choose another --out.")
+                raise OutputBusy(
+                    "OUT-FOREIGN", self.path, f"holds files that this program did not write ({present[0]}, {len(present):,} in all)", "Choose another --out."
+                )
             return
         ours = old.files()
         open_stages = [name for name in STAGES if name not in old.stages]
@@ -110,12 +112,11 @@ def verify(path: Path) -> Manifest:
     try:
         manifest = Manifest.load(path)
     except (FileNotFoundError, NotADirectoryError):
-        raise BadInput("NO-RUN", path, "holds no manifest.json, so it is no run folder", "Give a folder that train-and-export, train or export has made.") from None
+        raise BadInput(
+            "NO-RUN", path, "holds no manifest.json, so it is no run folder", "Give a folder that train-and-export, train or export has made."
+        ) from None
     faults = manifest.faults(path)
     if faults:
         more = f" and {len(faults) - 1} more" if len(faults) > 1 else ""
         raise Damaged("RUN-DAMAGED", path, f"{faults[0]}{more}", "Make the run again (the same command repairs it), or delete the folder.")
     return manifest
-
-
-

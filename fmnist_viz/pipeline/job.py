@@ -7,7 +7,7 @@ import subprocess
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fmnist_viz.core.cache import Cache, default_cache_dir
 from fmnist_viz.core.config import to_toml
@@ -17,10 +17,16 @@ from fmnist_viz.core.progress import Progress, Silent
 from fmnist_viz.core.runner import InlineRunner, LocalRunner, Runner
 from fmnist_viz.core.store import need_space, sha256_file, write_file
 from fmnist_viz.core.threads import set_threads
-from fmnist_viz.core.types import DataSet
 from fmnist_viz.pipeline.config import VERSION, RunConfig, versions
 from fmnist_viz.pipeline.context import Context, mapped_images, scratch_folder
 from fmnist_viz.pipeline.folder import RunFolder
+
+if TYPE_CHECKING:
+    from fmnist_viz.core.types import DataSet, LabeledImages
+    from fmnist_viz.features.weights import WeightRows
+    from fmnist_viz.pipeline.exports import Shown
+    from fmnist_viz.pipeline.features import ModelFile, Seen
+    from fmnist_viz.pipeline.maps import Mapper, Pending
 
 LOGS = Path("projector_logs")
 RUN_BYTES = 120 << 20  # what a run of the main job takes on disk, cache and folder together, when nothing is cached
@@ -95,14 +101,17 @@ def load_data(request: Request) -> tuple[DataSet, list[str]]:
     data = find(request.config.data, progress=request.progress)
     warnings = []
     if data.source.fallback:
-        warnings.append("SAMPLE, not the real data: Fashion-MNIST was not found and could not be downloaded. Every figure here is of 5,000 training and 1,000 test images.")
+        warnings.append(
+            "SAMPLE, not the real data: Fashion-MNIST was not found and could not be downloaded. Every figure here is of 5,000 training and 1,000 test images."
+        )
     elif data.source.kind == "sample":
         warnings.append("SAMPLE: 5,000 training and 1,000 test images of Fashion-MNIST's 70,000. Figures of the full data differ.")
     if request.config.data.allow_modified and not data.source.official:
         warnings.append("MODIFIED DATA: these files are not the published Fashion-MNIST.")
     for line in warnings:
         request.progress.warn(line)
-    request.progress.say(f"data: {data.source.location}, {len(data.train) if data.train is not None else 0:,} training and {len(data.test):,} test images, {len(data.class_names)} classes")
+    counts = f"{len(data.train) if data.train is not None else 0:,} training and {len(data.test):,} test images"
+    request.progress.say(f"data: {data.source.location}, {counts}, {len(data.class_names)} classes")
     return data, warnings
 
 
@@ -130,10 +139,27 @@ def _begin(ctx: Context, request: Request, digest: str) -> None:
     """Write what was asked, and a manifest that says the run is unfinished."""
     source = ctx.data.source
     ctx.folder.manifest.about = {
-        "digest": digest, "command": request.line, "kind": request.command, "finished": False, "version": VERSION, "versions": versions(), "threads": ctx.threads, "seed": ctx.seed,
-        "data": {"kind": source.kind, "location": source.location, "sha256": source.sha256, "official": source.official, "fallback": source.fallback, "notes": source.notes},
-        "warnings": ctx.warnings, "git": git_state(), "config": {type(s).__name__: s.__dict__ for s in ctx.config.sections}, "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-    }  # fmt: skip
+        "digest": digest,
+        "command": request.line,
+        "kind": request.command,
+        "finished": False,
+        "version": VERSION,
+        "versions": versions(),
+        "threads": ctx.threads,
+        "seed": ctx.seed,
+        "data": {
+            "kind": source.kind,
+            "location": source.location,
+            "sha256": source.sha256,
+            "official": source.official,
+            "fallback": source.fallback,
+            "notes": source.notes,
+        },
+        "warnings": ctx.warnings,
+        "git": git_state(),
+        "config": {type(s).__name__: s.__dict__ for s in ctx.config.sections},
+        "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+    }
     _hide_absolute_paths(ctx.folder.manifest.about["config"])
     header = f"fmnist-viz {request.command} --config config.toml makes this run again"
     write_file(ctx.folder.path / "config.toml", to_toml(ctx.config.sections, header=header))
@@ -170,62 +196,101 @@ def _train_only(ctx: Context, request: Request) -> None:
 
 
 def _whole(ctx: Context, request: Request) -> None:
-    from fmnist_viz.analysis.confusion import confusion, predictions_frame
-    from fmnist_viz.pipeline import exports
-    from fmnist_viz.pipeline.features import ModelFile, load_weights, look, pixel_source, publish_predictions
-    from fmnist_viz.pipeline.maps import Mapper, Pending
-    from fmnist_viz.pipeline.training import train
+    from fmnist_viz.pipeline.features import load_weights, look, publish_predictions
+    from fmnist_viz.pipeline.maps import Mapper
 
     config, progress = ctx.config, ctx.progress
     images = mapped_images(ctx.data, split=config.features.split, points=config.features.points, seed=ctx.seed)
     digest = images.digest()
     mapper = Mapper(ctx)
-    pending: dict[str, Pending] = {}
-    if config.fit is not None:
-        from fmnist_viz.models.layers import chosen_special
-
-        if "pixels" in chosen_special(config.features.layers):
-            # the pixels' maps need no model: the worker makes them while this process trains
-            pending["pixels"] = mapper.begin(pixel_source(images, digest), images.labels, wait_for_worker=True)
-        entry = train(ctx)
-        model = ModelFile(entry.path / "model.keras", config.fit.model)
-        training, history = dict(entry.record), dict(entry.record["history"])
-    else:
-        assert config.model_file is not None
-        path = Path(config.model_file.model_file)
-        model, training, history = ModelFile(path, path.stem), {}, {}
+    early = _pixels_first(mapper, images, digest) if config.fit is not None else {}
+    model, training = _model(ctx)
     progress.say(f"features of {len(images):,} images")
     seen = look(ctx, model, images, digest)
     publish_predictions(ctx, seen)
     weights = load_weights(ctx, model, seen, digest, images.images.shape[1:])
-    progress.say(f"maps of {', '.join(seen.sources)} and of {len(weights)} weight matrices: {config.maps.methods}")
-    with ctx.timed("maps"):
-        for name, source in seen.sources.items():
-            if name not in pending:
-                pending[name] = mapper.begin(source, images.labels)
-        weight_sources = exports.sources_of_weights(weights, model.name)
-        # a unit's favoured class is no truth to be kept: weight maps have no label score
-        waiting = {name: mapper.begin(source, None) for name, source in weight_sources.items()}
-        pending = {name: pending[name] for name in seen.sources} | waiting
-        made = dict(zip(pending, mapper.finish(list(pending.values())), strict=True))
-    maps, weight_maps = {name: made[name] for name in seen.sources}, {name: made[name] for name in waiting}
-    graphs = {name: p.graph.record for name, p in pending.items()}
-    data_name = {"fashion-mnist": "Fashion-MNIST", "sample": "a sample of Fashion-MNIST"}.get(ctx.data.source.kind, ctx.data.source.location)
-    shown = exports.Shown(f"{model.name} on {data_name}", model.name, images, seen, confusion(seen.predictions), maps, graphs, history, weights, weight_maps, training)
-    drawn = exports.begin_figures(ctx, shown)
+    progress.say(f"maps of {', '.join(seen.sources)} and of {len(weights)} weight matrices: {', '.join(config.maps.method_names)}")
+    shown = _mapped(mapper, images, seen, weights, early, training)
     progress.say("writing figures, tables, the Projector folder and the report")
+    _export(ctx, shown, request.line)
+
+
+def _pixels_first(mapper: Mapper, images: LabeledImages, digest: str) -> dict[str, Pending]:
+    """The pixels' maps need no model: the worker makes them while this process trains."""
+    from fmnist_viz.models.layers import chosen_special
+    from fmnist_viz.pipeline.features import pixel_source
+
+    if "pixels" not in chosen_special(mapper.ctx.config.features.layers):
+        return {}
+    return {"pixels": mapper.begin(pixel_source(images, digest), images.labels, wait_for_worker=True)}
+
+
+def _model(ctx: Context) -> tuple[ModelFile, dict[str, Any]]:
+    """The model to look at, trained now (or before) or brought along, and the record of its training."""
+    from fmnist_viz.pipeline.features import ModelFile
+    from fmnist_viz.pipeline.training import train
+
+    if ctx.config.fit is not None:
+        entry = train(ctx)
+        return ModelFile(entry.path / "model.keras", ctx.config.fit.model), dict(entry.record)
+    assert ctx.config.model_file is not None
+    path = Path(ctx.config.model_file.model_file)
+    return ModelFile(path, path.stem), {}
+
+
+def _mapped(mapper: Mapper, images: LabeledImages, seen: Seen, weights: list[WeightRows], early: dict[str, Pending], training: dict[str, Any]) -> Shown:
+    """Every representation and every weight matrix by every method, joined with the confusions."""
+    from fmnist_viz.analysis.confusion import confusion
+    from fmnist_viz.pipeline.exports import Shown
+    from fmnist_viz.pipeline.maps import weight_source
+
+    ctx, model = mapper.ctx, seen.predictions.model
+    with ctx.timed("maps"):
+        pending = {name: early.get(name) or mapper.begin(source, images.labels) for name, source in seen.sources.items()}
+        # a unit's favoured class is no truth to be kept: weight maps have no label score
+        of_weights = {w.name: mapper.begin(weight_source(w.name, w.rows, model), None) for w in weights}
+        made = mapper.finish([*pending.values(), *of_weights.values()])
+    maps = dict(zip([*pending, *of_weights], made, strict=True))
+    graphs = {name: p.graph.record for name, p in {**pending, **of_weights}.items()}
+    data_name = {"fashion-mnist": "Fashion-MNIST", "sample": "a sample of Fashion-MNIST"}.get(ctx.data.source.kind, ctx.data.source.location)
+    return Shown(
+        f"{model} on {data_name}",
+        model,
+        images,
+        seen,
+        confusion(seen.predictions),
+        {name: maps[name] for name in pending},
+        graphs,
+        training.get("history", {}),
+        weights,
+        {name: maps[name] for name in of_weights},
+        training,
+    )
+
+
+def _export(ctx: Context, shown: Shown, line: str) -> None:
+    """Everything that a person opens; the worker draws the figures meanwhile."""
+    from fmnist_viz.analysis.confusion import predictions_frame
+    from fmnist_viz.pipeline import exports
+
+    drawn = exports.begin_figures(ctx, shown)
     exports.publish_maps(ctx, shown)
     ready = exports.tables(shown)
     exports.publish_tables(ctx, shown, ready)
-    exports.publish_projector(ctx, shown, predictions_frame(seen.predictions))
-    exports.publish_report(ctx, shown, ready, request.line)
+    exports.publish_projector(ctx, shown, predictions_frame(shown.seen.predictions))
+    exports.publish_report(ctx, shown, ready, line)
     exports.publish_figures(ctx, drawn)
 
 
 def _finish(ctx: Context, seconds: float) -> None:
     """The last word: the manifest says that every stage is there."""
     about = ctx.folder.manifest.about
-    about |= {"finished": True, "seconds": round(seconds, 1), "stage_seconds": ctx.seconds, "cache": {"hits": sum(what == "hit" for _, what in ctx.cache.log), "made": sum(what != "hit" for _, what in ctx.cache.log)}}
+    about |= {
+        "finished": True,
+        "seconds": round(seconds, 1),
+        "stage_seconds": ctx.seconds,
+        "cache": {"hits": sum(what == "hit" for _, what in ctx.cache.log), "made": sum(what != "hit" for _, what in ctx.cache.log)},
+    }
     about["peak_memory_mb"] = peak_memory_mb()
     ctx.folder.manifest.save(ctx.folder.path)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
 import shutil
@@ -109,7 +108,7 @@ class Mapper:
         queries = query_rows(np.zeros(n, np.int64) if labels is None else labels, seed=ctx.seed)
         graph = self._graph(source, queries)
         pending = Pending(source, labels, queries, graph, graph.record["metric"], {})
-        for method in sorted(self.config.method_names, key="umap tsne pca".split().index):
+        for method in sorted(self.config.method_names, key=["umap", "tsne", "pca"].index):
             if method == "pca" or (method == "tsne" and not wait_for_worker) or ctx.cache.has("projections", self._key(pending, method)):
                 continue
             if method == "umap" and not self._warm:
@@ -122,7 +121,7 @@ class Mapper:
         """The maps of each representation, methods in the order in which they were asked for."""
         made: list[dict[str, Projection]] = [{} for _ in waiting]
         total, done = len(waiting) * len(self.config.method_names), 0
-        for method in sorted(self.config.method_names, key="pca tsne umap".split().index):
+        for method in sorted(self.config.method_names, key=["pca", "tsne", "umap"].index):
             # the representation that the worker got first comes last: it may be done by then
             for pending, maps in reversed(list(zip(waiting, made, strict=True))):
                 if method == "tsne" and (future := pending.futures.get(method)) is not None and future.cancel():
@@ -140,24 +139,44 @@ class Mapper:
         n = len(source.representation.X)
         k = max(graph_size(self.config, n), 1)
         key = {
-            "code": VERSION, "source": source.key, "metric": self.config.metric, "pca_dims": self.config.pca_dims, "k": k,
-            "queries": hashlib.sha256(queries.tobytes()).hexdigest(), "versions": versions("numpy", "scikit-learn", "scikit-learn-intelex"), "threads": self.ctx.threads,
-        }  # fmt: skip
+            "code": VERSION,
+            "source": source.key,
+            "metric": self.config.metric,
+            "pca_dims": self.config.pca_dims,
+            "k": k,
+            "queries": hashlib.sha256(queries.tobytes()).hexdigest(),
+            "versions": versions("numpy", "scikit-learn", "scikit-learn-intelex"),
+            "threads": self.ctx.threads,
+        }
         return self.ctx.cache.fetch("graphs", key, lambda temp: _make_graph(temp, source, self.config, k, queries))
 
     def _key(self, pending: Pending, method: str) -> dict[str, Any]:
         c = self.config
-        own = {"pca": {}, "tsne": {"perplexity": c.perplexity, "n_iter": c.n_iter}, "umap": {"n_neighbors": c.n_neighbors, "min_dist": c.min_dist, "epochs": c.umap_epochs}}
+        own = {
+            "pca": {},
+            "tsne": {"perplexity": c.perplexity, "n_iter": c.n_iter},
+            "umap": {"n_neighbors": c.n_neighbors, "min_dist": c.min_dist, "epochs": c.umap_epochs},
+        }
         return {
-            "code": VERSION, "graph": pending.graph.key, "init": pending.graph.record["init"], "method": method, "dims": c.dims, **own[method], "seed": self.ctx.seed,
-            "threads": self.ctx.threads, "labels": "" if pending.labels is None else hashlib.sha256(pending.labels.tobytes()).hexdigest(), "scores": K,
+            "code": VERSION,
+            "graph": pending.graph.key,
+            "init": pending.graph.record["init"],
+            "method": method,
+            "dims": c.dims,
+            **own[method],
+            "seed": self.ctx.seed,
+            "threads": self.ctx.threads,
+            "labels": "" if pending.labels is None else hashlib.sha256(pending.labels.tobytes()).hexdigest(),
+            "scores": K,
             "versions": versions("scikit-learn-intelex", "openTSNE", "umap-learn", "numba"),
-        }  # fmt: skip
+        }
 
     def _fetch(self, pending: Pending, method: str) -> Projection:
         entry = self.ctx.cache.fetch("projections", self._key(pending, method), lambda temp: self._make(temp, pending, method))
         record, source = entry.record, pending.source.representation
-        return Projection(np.load(entry.path / "coords.npy"), source.sample_ids, source.name, method, record["parameters"], self.ctx.seed, record["scores"], record["note"])
+        return Projection(
+            np.load(entry.path / "coords.npy"), source.sample_ids, source.name, method, record["parameters"], self.ctx.seed, record["scores"], record["note"]
+        )
 
     def _make(self, temp: Path, pending: Pending, method: str) -> dict[str, Any]:
         task = self._task(pending, method)
@@ -174,7 +193,14 @@ def _make_graph(temp: Path, source: Source, config: MapConfig, k: int, queries: 
     base = basis(representation, metric=config.metric, pca_dims=config.pca_dims)
     save: Callable[[str, Any], None] = lambda name, array: write_file(temp / name, lambda f: np.save(f, array, allow_pickle=False))  # noqa: E731
     save("basis.npy", base.X)
-    record: dict[str, Any] = {"name": representation.name, "variance": base.variance, "metric": base.metric, "note": base.note, "facts": dict(base.facts), "recall": None}
+    record: dict[str, Any] = {
+        "name": representation.name,
+        "variance": base.variance,
+        "metric": base.metric,
+        "note": base.note,
+        "facts": dict(base.facts),
+        "recall": None,
+    }
     if not base.note and len(base.X) >= TOO_FEW:
         graph = exact_graph(base.X, k, metric=base.metric)
         save("indices.npy", graph.indices)
@@ -195,5 +221,3 @@ def weight_source(name: str, rows: NDArray[np.float32], model: str) -> Source:
     ids = np.array([f"{name}/{i}" for i in range(len(rows))])
     key = hashlib.sha256(rows.tobytes() + str(rows.shape).encode()).hexdigest()
     return Source(Representation(rows, ids, name, "weight", model), key, lambda: None)
-
-

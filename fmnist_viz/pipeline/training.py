@@ -30,11 +30,18 @@ def train(ctx: Context) -> Entry:
     assert config is not None
     preset(config.model)
     if ctx.data.train is None:
-        raise BadInput("NO-TRAINING", ctx.data.source.location, "has no training split", "Add a train level or file, or use `fmnist-viz export` with a model that exists.")
+        raise BadInput(
+            "NO-TRAINING", ctx.data.source.location, "has no training split", "Add a train level or file, or use `fmnist-viz export` with a model that exists."
+        )
     key = {
-        "code": VERSION, "fit": dataclasses.asdict(config), "compute": {**dataclasses.asdict(ctx.config.compute), "threads": ctx.threads},
-        "seed": ctx.seed, "train": ctx.digests["train"], "probe": ctx.digests["test"], "versions": versions("tensorflow", "keras", "numpy"),
-    }  # fmt: skip
+        "code": VERSION,
+        "fit": dataclasses.asdict(config),
+        "compute": {**dataclasses.asdict(ctx.config.compute), "threads": ctx.threads},
+        "seed": ctx.seed,
+        "train": ctx.digests["train"],
+        "probe": ctx.digests["test"],
+        "versions": versions("tensorflow", "keras", "numpy"),
+    }
     with ctx.timed("training"):
         entry = ctx.cache.fetch("training", key, lambda temp: _train(ctx, temp))
         run = ctx.folder
@@ -66,7 +73,9 @@ def _train(ctx: Context, temp: Path) -> dict[str, Any]:
     probe = data.test.take(stratified_rows(data.test.labels, min(PROBE, len(data.test)), seed=ctx.seed))
     for name in ("train", "validation"):
         shutil.rmtree(run / name, ignore_errors=True)  # event files of an attempt that did not end
-    ctx.progress.say(f"training {config.model} on {len(train_images):,} images, {len(validation) if validation is not None else 0:,} held out, {config.epochs} epochs of batches of {config.batch_size}")
+    held_out = f"{len(validation):,} held out" if validation is not None else "none held out"
+    batches = f"{config.epochs} epochs of batches of {config.batch_size}"
+    ctx.progress.say(f"training {config.model} on {len(train_images):,} images, {held_out}, {batches}")
     try:
         record = fit(
             train_images, validation, probe, temp, run, config=config, device=device, seed=ctx.seed, progress=ctx.progress, pictures=pictures(data.class_names)

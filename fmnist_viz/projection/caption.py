@@ -34,7 +34,9 @@ def score_text(scores: Mapping[str, Any]) -> str:
         value, low, high = (f"{scores[key]:.{digits}f}" for key in (name, f"{name}_low", f"{name}_high"))
         return f"{label} {value} ({low}–{high})"
 
-    parts = [one("trustworthiness", "trustworthiness", 3), one(f"recall@{k}", "recall", 2), one(f"{k}-NN accuracy", "knn_accuracy", 3)]
+    parts = [one("trustworthiness", "trustworthiness", 3), one(f"recall@{k}", "recall", 2)]
+    if "knn_accuracy" in scores:  # maps of weights have no labels to score
+        parts.append(one(f"{k}-NN accuracy", "knn_accuracy", 3))
     return f"{', '.join(parts)}; {scores['queries']:,} queries of n = {scores['n']:,}"
 
 

@@ -59,12 +59,12 @@ def knn_correct(neighbors: NDArray[np.integer[Any]], labels: NDArray[np.int64]) 
     return votes.argmax(axis=1) == own
 
 
-def faithfulness(coords: NDArray[np.float32], labels: NDArray[np.int64], yardstick: Yardstick) -> dict[str, Any]:
+def faithfulness(coords: NDArray[np.float32], labels: NDArray[np.int64] | None, yardstick: Yardstick) -> dict[str, Any]:
     """Scores of one map with 95 % intervals; empty where there are too few points.
 
     trustworthiness, recall : means over the sampled queries, each against all n points, with normal intervals
         from the spread between queries;
-    knn_accuracy : leave-one-out k-NN accuracy of the labels on the map over all n points, Wilson interval.
+    knn_accuracy : leave-one-out k-NN accuracy of the labels on the map over all n points, Wilson interval; left out without labels.
     """
     n, k = len(coords), yardstick.k
     if k < 1:
@@ -72,10 +72,12 @@ def faithfulness(coords: NDArray[np.float32], labels: NDArray[np.int64], yardsti
     neighbors = map_neighbors(coords, k)
     trust = trustworthiness(neighbors[yardstick.queries], yardstick)
     recall = overlap(yardstick.nearest, neighbors[yardstick.queries])
-    right = knn_correct(neighbors, labels)
     scores: dict[str, Any] = {"k": k, "queries": len(yardstick.queries), "n": n}
     for name, values in (("trustworthiness", trust), ("recall", recall)):
         mean, low, high = mean_interval(values)
         scores |= {name: mean, f"{name}_low": max(low, 0.0), f"{name}_high": min(high, 1.0)}
-    low, high = wilson(int(right.sum()), n)
-    return scores | {"knn_accuracy": float(right.mean()), "knn_accuracy_low": float(low), "knn_accuracy_high": float(high)}
+    if labels is None:
+        return scores
+    right = knn_correct(neighbors, labels)
+    knn_low, knn_high = wilson(int(right.sum()), n)
+    return scores | {"knn_accuracy": float(right.mean()), "knn_accuracy_low": float(knn_low), "knn_accuracy_high": float(knn_high)}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,7 +24,7 @@ class Board(keras.callbacks.TensorBoard):
 
     def __init__(self, folder: Path, *, sample_grid: Callable[[], Picture | None], confusion: Callable[[int], Picture | None], validation: bool) -> None:
         super().__init__(str(folder), histogram_freq=1, write_graph=True, update_freq="epoch", profile_batch=0)
-        self._sample_grid, self._confusion, self._validation = sample_grid, confusion, validation
+        self._folder, self._sample_grid, self._confusion, self._validation = folder, sample_grid, confusion, validation
 
     def _picture(self, writer: Any, tag: str, picture: Picture | None, step: int) -> None:
         import tensorflow as tf
@@ -33,6 +35,7 @@ class Board(keras.callbacks.TensorBoard):
 
     def on_train_begin(self, logs: Any = None) -> None:
         super().on_train_begin(logs)
+        self._graph()
         self._picture(self._train_writer, "sample_grid", self._sample_grid(), 0)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
@@ -41,3 +44,19 @@ class Board(keras.callbacks.TensorBoard):
         self._picture(writer, "confusion_matrix", self._confusion(epoch), epoch)
         for open_writer in self._writers.values():
             open_writer.flush()
+
+    def on_train_end(self, logs: Any = None) -> None:
+        super().on_train_end(logs)
+        for path in self._folder.glob("*/events.out.tfevents.*"):
+            # TensorFlow puts the machine's name into the file's; a run folder is shared, a machine is not
+            if found := re.fullmatch(rf"(events\.out\.tfevents\.\d+)\..*\.{os.getpid()}\.(\d+)\.v2", path.name):
+                path.rename(path.with_name(f"{found[1]}.fmnist-viz.{found[2]}"))
+
+    def _graph(self) -> None:
+        """The graph of operations; Keras 3 itself writes only the one of layers."""
+        import tensorflow as tf
+
+        spec = tf.TensorSpec(self.model.inputs[0].shape, tf.float32)
+        traced = tf.function(lambda x: self.model(x, training=False)).get_concrete_function(spec)
+        with self._train_writer.as_default():
+            tf.summary.graph(traced.graph)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from fmnist_viz.core.config import check_options, option
 from fmnist_viz.core.errors import UsageError
+from fmnist_viz.models.zoo import preset
 
 OPTIMIZERS = ("adam", "sgd", "rmsprop")
 
@@ -24,6 +25,7 @@ class FitConfig:
 
     def __post_init__(self) -> None:
         check_options(self)
+        preset(self.model)
         if self.learning_rate == 0:
             raise UsageError("OPTION-RANGE", "--learning-rate", "0 would train nothing", "Give a positive number.")
 
