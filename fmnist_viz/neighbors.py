@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from fmnist_viz.core.types import NeighborGraph, ReferenceDistances
 
-BLOCK = 4096  # rows whose neighbours' distances are recomputed at once: 4096 * 91 * 50 floats are 75 MB
+BLOCK_BYTES = 128 << 20  # differences or distances held at once
 
 
 def fast_path() -> bool:
@@ -23,33 +23,52 @@ def exact_graph(X: NDArray[np.float32], k: int, *, metric: str = "euclidean") ->
     For the cosine metric give unit rows: the Euclidean distance between them (the chord) orders rows as the angle does;
     `metric` is only recorded. Distances are recomputed from the vectors, so that duplicates are at exactly 0.
     """
-    if fast_path():
-        from sklearnex.neighbors import NearestNeighbors
-    else:
-        from sklearn.neighbors import NearestNeighbors
-    n = len(X)
+    n, d = X.shape
     k = min(k, n - 1)
-    found = NearestNeighbors(n_neighbors=k + 1, algorithm="brute").fit(X).kneighbors(X, return_distance=False)
+    found = _candidates(X, k + 1)
     own = found == np.arange(n)[:, None]
     # Among many duplicates the point itself may be missing from its own list: drop the farthest instead.
     own[~own.any(axis=1), -1] = True
     indices = found[~own].reshape(n, k).astype(np.int32)
     distances = np.empty((n, k), np.float32)
-    for start in range(0, n, BLOCK):
-        rows = slice(start, start + BLOCK)
+    block = max(1, BLOCK_BYTES // (4 * max(k * d, 1)))
+    for start in range(0, n, block):
+        rows = slice(start, start + block)
         distances[rows] = np.linalg.norm(X[indices[rows]] - X[rows, None, :], axis=2)
     order = np.argsort(distances, axis=1, kind="stable")
     return NeighborGraph(np.take_along_axis(indices, order, 1), np.take_along_axis(distances, order, 1), metric)
 
 
+def _candidates(X: NDArray[np.float32], k: int) -> NDArray[np.int64]:
+    """The k nearest rows of every row, itself among them, nearest first."""
+    if X.shape[1] <= 3:
+        # Maps are clumpy: |a|² + |b|² - 2ab in single precision cannot order points that lie close together far from 0.
+        from scipy.spatial import KDTree
+
+        return KDTree(X).query(X, k=np.arange(1, k + 1))[1]
+    if fast_path():
+        from sklearnex.neighbors import NearestNeighbors
+    else:
+        from sklearn.neighbors import NearestNeighbors
+    return NearestNeighbors(n_neighbors=k, algorithm="brute").fit(X).kneighbors(X, return_distance=False)
+
+
 def query_distances(queries: NDArray[np.float32], block: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Euclidean distances (q, m) of query rows to the rows of a block, summed in double precision where it cancels."""
-    square = (
-        np.einsum("ij,ij->i", queries, queries, dtype=np.float64)[:, None]
-        + np.einsum("ij,ij->i", block, block, dtype=np.float64)[None, :]
-        - 2.0 * (queries @ block.T)
-    )
-    return np.sqrt(np.maximum(square, 0)).astype(np.float32)
+    """Euclidean distances (q, m) of query rows to the rows of a block, as |a|² + |b|² - 2ab around the queries' mean.
+
+    Squares are off by some 1e-7 of the squared distance from that mean (single precision), so duplicates may come out a little above 0.
+    """
+    center = queries.mean(axis=0, dtype=np.float64).astype(np.float32)
+    a = queries - center
+    a_square = np.einsum("ij,ij->i", a, a, dtype=np.float64)[:, None]
+    out = np.empty((len(queries), len(block)), np.float32)
+    step = max(1, BLOCK_BYTES // (8 * max(len(queries), block.shape[1])))
+    for start in range(0, len(block), step):
+        b = block[start : start + step] - center
+        square = a_square + np.einsum("ij,ij->i", b, b, dtype=np.float64)[None, :]
+        square -= 2.0 * (a @ b.T)
+        out[:, start : start + step] = np.sqrt(np.maximum(square, 0, out=square), out=square)
+    return out
 
 
 def reference_distances(X: NDArray[np.float32], queries: NDArray[np.int64], *, metric: str = "euclidean") -> ReferenceDistances:

@@ -13,7 +13,6 @@ from fmnist_viz.core.errors import VizError
 
 INTERRUPTED = "interrupted; what is finished is kept, and the same command goes on from there"
 
-
 # what a disk, a path or its permissions do to any program; everything else that the system reports is a bug of ours until shown otherwise
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _UNUSABLE = (errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.EMFILE, errno.EIO)
@@ -24,7 +23,7 @@ def run_guarded(app: Callable[..., Any]) -> int:
     import typer
 
     # typer brings its own copy of click from 0.27 on; its public exceptions lead to the right one in every version
-    usage_errors = typer.BadParameter.__mro__[2]
+    usage_errors: type[Any] = typer.BadParameter.__mro__[2]
 
     try:
         code = app(standalone_mode=False, prog_name="fmnist-viz")
@@ -38,9 +37,7 @@ def run_guarded(app: Callable[..., Any]) -> int:
         if type(error).__name__ == "NoArgsIsHelpError":  # its message is the help
             sys.stderr.write(error.format_message())
             return 2
-        context = getattr(error, "ctx", None)
-        where = f" Try `{context.command_path} --help`." if context else ""
-        return _fail(error, f"error[FV-USAGE] {error.format_message()}{where}", 2)
+        return _fail(error, f"error[FV-USAGE] {_usage(error)}", 2)
     except (typer.Abort, KeyboardInterrupt) as error:
         return _fail(error, INTERRUPTED, 130)
     except typer.Exit as error:
@@ -58,8 +55,19 @@ def run_guarded(app: Callable[..., Any]) -> int:
         if error.errno in _FULL:
             return _fail(error, f"error[FV-DISK-FULL] {where}: no space left. Free some space, or choose another --out or --cache-dir.", 5)
         if error.errno in _UNUSABLE:
-            return _fail(error, f"error[FV-NOT-USABLE] {where}: cannot be used ({error.strerror}). Choose another --out or --cache-dir, or mend its permissions.", 5)
+            return _fail(
+                error, f"error[FV-NOT-USABLE] {where}: cannot be used ({error.strerror}). Choose another --out or --cache-dir, or mend its permissions.", 5
+            )
         raise
+
+
+def _usage(error: Any) -> str:
+    """Click's message with what could have been typed instead."""
+    context, message = getattr(error, "ctx", None), error.format_message().strip().rstrip(".") + "."
+    if context is None:
+        return message
+    commands = getattr(context.command, "commands", None)
+    return f"{message} Choose from: {', '.join(commands)}." if commands else f"{message} Try `{context.command_path} --help`."
 
 
 def _deaf() -> int:

@@ -78,7 +78,7 @@ def read_config(context: typer.Context, path: str) -> str:
 
         names = {parameter.name for parameter in context.command.params} - {"config", "out", "fresh", "overwrite", "debug", "help"}
         values = read_toml(path, names)
-        kinds = {parameter.name: parameter.type.name for parameter in context.command.params}
+        kinds = {parameter.name: parameter.type.name for parameter in context.command.params}  # type: ignore[attr-defined]
         for name, value in values.items():
             wanted, types = _TOML_KINDS.get(kinds[name].split()[0], ("", (object,)))
             if not isinstance(value, types) or (isinstance(value, bool) and bool not in types and object not in types):

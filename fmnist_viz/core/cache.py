@@ -7,17 +7,16 @@ damaged entry is reported and made again.
 
 from __future__ import annotations
 
-import json
 import os
-import shutil
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from fmnist_viz.core.config import canonical, digest
-from fmnist_viz.core.store import sha256_file, staged_folder, write_json
+from fmnist_viz.core.config import digest
+from fmnist_viz.core.seal import read_sealed, write_sealed
+from fmnist_viz.core.store import sha256_file, staged_folder
 
 INDEX = "entry.json"
 
@@ -43,7 +42,6 @@ class Entry:
     key: str
     hit: bool
     record: Mapping[str, Any]
-    files: Mapping[str, str] = field(default_factory=dict)  # name -> sha256
 
 
 @dataclass
@@ -68,9 +66,8 @@ class Cache:
             self.report(f"cache: {kind}/{name[:8]} is damaged ({fault}); computing it again")
         with staged_folder(path) as temp:
             record = make(temp) or {}
-            files = {p.relative_to(temp).as_posix(): sha256_file(p) for p in sorted(temp.rglob("*")) if p.is_file()}
-            body = {"kind": kind, "key": json.loads(canonical(key)), "record": json.loads(canonical(record)), "files": files}
-            write_json(temp / INDEX, {**body, "sha256": digest(body)})
+            files = {made: sha256_file(temp / made) for made in _names(temp)}
+            write_sealed(temp / INDEX, {"kind": kind, "key": key, "record": record, "files": files})
         self.log.append((kind, "repaired" if repaired else "made"))
         return self._entry(path, name, hit=False)
 
@@ -78,25 +75,30 @@ class Cache:
         """Whether an entry is there, unverified: for plans and size estimates only."""
         return self.read and (self.root / kind / digest(key)[:32] / INDEX).exists()
 
-    def forget(self, kind: str, key: Mapping[str, Any]) -> None:
-        shutil.rmtree(self.root / kind / digest(key)[:32], ignore_errors=True)
-
     @staticmethod
     def _entry(path: Path, name: str, *, hit: bool) -> Entry:
-        index = json.loads((path / INDEX).read_text())
-        return Entry(path, name, hit, index["record"], index["files"])
+        index = read_sealed(path / INDEX)
+        return Entry(path, name, hit, index["record"])
 
     @staticmethod
     def _fault(path: Path) -> str:
         """What is wrong with an entry, or an empty string."""
         try:
-            index = json.loads((path / INDEX).read_text())
-            body = {k: v for k, v in index.items() if k != "sha256"}
-            if index["sha256"] != digest(body):
-                return "its index was changed"
-            for name, want in index["files"].items():
+            files = read_sealed(path / INDEX)["files"]
+        except FileNotFoundError:
+            return f"{INDEX} is missing"
+        except (OSError, ValueError, KeyError) as e:
+            return f"{INDEX} was changed: {e}"
+        if odd := sorted(set(files) ^ (_names(path) - {INDEX})):  # a shard too many would be read like the others
+            return f"{odd[0]} is missing" if odd[0] in files else f"{odd[0]} does not belong to it"
+        for name, want in files.items():
+            try:
                 if sha256_file(path / name) != want:
                     return f"{name} was changed"
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as e:
-            return f"{type(e).__name__}"
+            except OSError as e:
+                return f"{name} cannot be read ({e.strerror})"
         return ""
+
+
+def _names(folder: Path) -> set[str]:
+    return {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}

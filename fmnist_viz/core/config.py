@@ -9,27 +9,48 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from fmnist_viz.core.errors import BadInput, UsageError, unknown_choice
 
 
-def option(default: Any, help: str, *, unit: str = "", choices: tuple[str, ...] = (), low: float | None = None, high: float | None = None) -> Any:
+def option(default: Any, help: str, *, unit: str = "", choices: tuple[Any, ...] = (), low: float | None = None, high: float | None = None) -> Any:
     """A dataclass field with what a person needs to know about it. `low` and `high` are inclusive bounds."""
     return dataclasses.field(default=default, metadata={"help": help, "unit": unit, "choices": choices, "low": low, "high": high})
 
 
+KINDS: dict[str, tuple[tuple[type, ...], str]] = {  # annotation -> types that are taken, in words
+    "bool": ((bool,), "true or false"),
+    "int": ((int,), "a whole number"),
+    "float": ((int, float), "a number"),
+    "str": ((str,), "text in quotes"),
+}
+
+
 def check_options(config: Any) -> None:
-    """Raise UsageError where a value is not among a field's choices or outside its bounds."""
+    """Raise UsageError where a value is of the wrong type, not among a field's choices or outside its bounds.
+
+    Whole numbers become floats where the field is one, so that 30 and 30.0 are one setting with one digest.
+    """
     for f in dataclasses.fields(config):
-        value, meta, name = getattr(config, f.name), f.metadata, "--" + f.name.replace("_", "-")
+        value: Any = getattr(config, f.name)
+        meta, name = f.metadata, "--" + f.name.replace("_", "-")
+        kind = f.type if isinstance(f.type, str) else f.type.__name__
+        types, words = KINDS[kind]
+        if not isinstance(value, types) or (isinstance(value, bool) and kind != "bool") or (isinstance(value, float) and not math.isfinite(value)):
+            raise UsageError("OPTION-TYPE", name, f"{value!r} is not {words}", f"Give {words}.")
+        if kind == "float":
+            value = float(value)
+            object.__setattr__(config, f.name, value)
         if meta.get("choices") and value not in meta["choices"]:
             raise unknown_choice(f.name.replace("_", " "), str(value), meta["choices"])
         for bound, wrong in (("low", lambda v, b: v < b), ("high", lambda v, b: v > b)):
-            if meta.get(bound) is not None and (value != value or wrong(value, meta[bound])):
+            if meta.get(bound) is not None and wrong(value, meta[bound]):
                 word = "at least" if bound == "low" else "at most"
-                raise UsageError("OPTION-RANGE", name, f"{value} is out of range", f"Give {word} {meta[bound]:g}{' ' + meta['unit'] if meta['unit'] else ''}.")
+                unit = f" {meta['unit']}" if meta["unit"] else ""
+                raise UsageError("OPTION-RANGE", name, f"{value} is out of range", f"Give {word} {meta[bound]:,}{unit}.")
 
 
 def canonical(value: Any) -> str:
@@ -56,23 +77,27 @@ def digest(value: Any) -> str:
 
 def to_toml(configs: Iterable[Any], *, header: str = "") -> str:
     """Every field of the given dataclasses as flat TOML with its help as a comment; `--config` reads it back."""
-    lines = [f"# {line}" for line in header.splitlines()]
+    lines = [f"# {_comment(line)}" for line in header.splitlines()]
     for config in configs:
         lines.append("")
         for f in dataclasses.fields(config):
-            note = f.metadata.get("help", "")
-            if note:
-                lines.append(f"# {note}")
-            value = getattr(config, f.name)
-            text = json.dumps(value) if not isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+            if note := f.metadata.get("help", ""):
+                lines.append(f"# {_comment(note)}")
+            # JSON's texts, numbers and lists are TOML's too, but for one character that TOML wants escaped
+            text = json.dumps(getattr(config, f.name), ensure_ascii=False).replace("\x7f", "\\u007f")
             lines.append(f"{f.name} = {text}")
     return "\n".join(lines).lstrip("\n") + "\n"
+
+
+def _comment(line: str) -> str:
+    """TOML allows no control characters in comments."""
+    return "".join(c if c.isprintable() else "?" for c in line)
 
 
 def read_toml(path: str, allowed: Iterable[str]) -> dict[str, Any]:
     """The settings in a TOML file as a flat dict; sections are allowed and ignored, dashes equal underscores.
 
-    Raises BadInput for a file that is missing or no TOML, UsageError for a name that no option has.
+    Raises BadInput for a file that is missing or no TOML, UsageError for a name that no option has or that is set twice.
     """
     import tomllib
     from pathlib import Path
@@ -84,11 +109,13 @@ def read_toml(path: str, allowed: Iterable[str]) -> dict[str, Any]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as e:
         raise BadInput("CONFIG-SYNTAX", path, f"is not valid TOML: {e}", "Mend that line; a run's own config.toml is a good model.") from None
     flat: dict[str, Any] = {}
-    for key, value in data.items():
-        for name, item in value.items() if isinstance(value, dict) else [(key, value)]:
-            flat[name.replace("-", "_")] = item
     names = set(allowed)
-    for name in flat:
-        if name not in names:
-            raise unknown_choice("setting", name, sorted(names))
+    for key, value in data.items():
+        for written, item in value.items() if isinstance(value, dict) else [(key, value)]:
+            name = written.replace("-", "_")
+            if name not in names:
+                raise unknown_choice("setting", name, sorted(names))
+            if name in flat:
+                raise UsageError("CONFIG-TWICE", path, f"sets {name} twice", "Leave one of them out: sections make no difference.")
+            flat[name] = item
     return flat

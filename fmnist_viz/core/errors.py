@@ -18,6 +18,8 @@ The exit codes are part of the program's interface (README, "Exit codes"):
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 
 class VizError(Exception):
     """A failure with a known cause.
@@ -80,7 +82,7 @@ class Damaged(VizError):
     exit_code = 8
 
 
-def unknown_choice(what: str, got: str, allowed: object) -> UsageError:
+def unknown_choice(what: str, got: str, allowed: Iterable[object]) -> UsageError:
     """The error for a name that is not on the list, with the list."""
-    names = ", ".join(str(name) for name in allowed)  # type: ignore[attr-defined]
+    names = ", ".join(str(name) for name in allowed)
     return UsageError(f"UNKNOWN-{what.upper().replace(' ', '-')}", f"{what} {got!r}", "there is no such " + what, f"Choose from: {names}.")

@@ -8,6 +8,7 @@ A cluster's engine fits behind the same protocol.
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
 from typing import Any, Protocol, TypeVar
@@ -38,10 +39,21 @@ class InlineRunner:
 
 def _start(environ: Mapping[str, str]) -> None:
     os.environ.update(environ)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """A worker whose parent was killed would wait for work for ever: it holds both ends of its own queue."""
+    import multiprocessing
+
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 class LocalRunner:
-    """`workers` fresh processes, started by `spawn` so that no TensorFlow state is forked into them."""
+    """`workers` fresh processes, started by `spawn` so that no TensorFlow state is forked into them; they end with this one, however it ends."""
 
     def __init__(self, workers: int = 1, environ: Mapping[str, str] | None = None) -> None:
         import multiprocessing

@@ -27,6 +27,7 @@ LOCK = ".lock"
 
 
 def sha256_file(path: Path) -> str:
+    """64 hex digits of a file's content."""
     with open(path, "rb") as f:
         return hashlib.file_digest(f, "sha256").hexdigest()
 
@@ -56,13 +57,22 @@ def disk_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as e:
+        subject, elsewhere = _settled(path), "Choose another --out or --cache-dir"
         if e.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            raise ResourceError("DISK-FULL", path, f"no space left while writing ({free_bytes(path):,} bytes free)", "Free some space or choose another --out.") from e
+            raise ResourceError("DISK-FULL", subject, f"no space left while writing ({free_bytes(path):,} bytes free)", f"Free some space. {elsewhere}.") from e
         if e.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
-            raise ResourceError("NOT-WRITABLE", path, f"cannot be written ({e.strerror})", "Choose another --out, or mend its permissions.") from e
+            raise ResourceError("NOT-WRITABLE", subject, f"cannot be written ({e.strerror})", f"{elsewhere}, or mend its permissions.") from e
         if e.errno in (errno.ENOTDIR, errno.EEXIST):
-            raise ResourceError("NOT-WRITABLE", path, "cannot be written: a file stands where a folder is needed", "Choose another --out or --cache-dir.") from e
+            raise ResourceError("NOT-WRITABLE", subject, "cannot be written: a file stands where a folder is needed", f"{elsewhere}.") from e
+        if e.errno == errno.EISDIR:
+            raise ResourceError("NOT-WRITABLE", subject, "cannot be written: a folder stands where a file is needed", f"{elsewhere}.") from e
         raise
+
+
+def _settled(path: Path) -> Path:
+    """The part of a path that stays: a staging folder is gone by the time a person reads its name."""
+    staging = [i for i, part in enumerate(path.parts) if part.startswith(STAGING)]
+    return Path(*path.parts[: staging[0]]) if staging else path
 
 
 def free_bytes(path: Path) -> int:
@@ -77,7 +87,8 @@ def need_space(path: Path, needed: int, *, what: str) -> None:
     """Raise ResourceError before any work where `needed` bytes, and a fifth more, are not free."""
     free = free_bytes(path)
     if needed * 1.2 > free:
-        raise ResourceError("DISK-FULL", path, f"{what} needs about {needed:,} bytes, {free:,} are free", "Free some space, or choose another --out or --cache-dir.")
+        fact = f"{what} needs about {needed:,} bytes, {free:,} are free"
+        raise ResourceError("DISK-FULL", path, fact, "Free some space, or choose another --out or --cache-dir.")
 
 
 @contextlib.contextmanager
@@ -119,7 +130,7 @@ def _exchange(a: Path, b: Path) -> bool:
 
 @contextlib.contextmanager
 def staged_folder(final: Path) -> Iterator[Path]:
-    """A temporary folder that becomes `final` as a whole; an older `final` is replaced in one step."""
+    """A temporary folder that becomes `final` as a whole; an older `final` is replaced, on Linux in one step."""
     final = Path(final)
     with disk_errors(final):
         final.parent.mkdir(parents=True, exist_ok=True)
@@ -128,22 +139,50 @@ def staged_folder(final: Path) -> Iterator[Path]:
         try:
             yield temp
             _fsync_tree(temp)
-            if final.exists() and not _exchange(temp, final):
-                old = final.with_name(f"{STAGING}{uuid.uuid4().hex[:12]}")
-                os.rename(final, old)
-                os.rename(temp, final)
-                shutil.rmtree(old, ignore_errors=True)
-            elif not final.exists():
-                os.rename(temp, final)
+            _take_name(temp, final)
             _fsync(final.parent)
         finally:
-            shutil.rmtree(temp, ignore_errors=True)
+            _remove(temp)
+
+
+def _take_name(temp: Path, final: Path) -> None:
+    """Rename a folder to `final`, whatever stands there, also while another process does the same: the later one stays."""
+    while True:
+        if not os.path.lexists(final):
+            try:
+                os.rename(temp, final)
+            except OSError as e:
+                if e.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                    raise
+                continue  # another process made it just now
+            return
+        if _exchange(temp, final):
+            return
+        aside = final.with_name(f"{STAGING}{uuid.uuid4().hex[:12]}")
+        try:
+            os.rename(final, aside)
+        except FileNotFoundError:
+            continue  # another process moved it aside
+        try:
+            os.rename(temp, final)
+        except OSError:
+            os.rename(aside, final)
+            raise
+        _remove(aside)
+        return
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def sweep(folder: Path) -> None:
-    """Remove what a killed process left half-made. Call it only while holding the folder's lock."""
-    for path in folder.glob(f"{STAGING}*"):
-        shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+    """Remove what a killed process left half-made in `folder` itself. Call it only while holding the folder's lock."""
+    for path in folder.glob(f"{STAGING}{'[0-9a-f]' * 12}*"):
+        _remove(path)
 
 
 def _try_lock(fd: int) -> bool:
@@ -151,6 +190,7 @@ def _try_lock(fd: int) -> bool:
         if os.name == "nt":
             import msvcrt
 
+            os.lseek(fd, 1 << 20, os.SEEK_SET)  # a byte beyond the text, which the other side wants to read
             msvcrt.locking(fd, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
         else:
             import fcntl
@@ -173,10 +213,12 @@ def folder_lock(folder: Path) -> Iterator[None]:
         fd = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o644)
     try:
         if not _try_lock(fd):
-            holder = os.pread(fd, 200, 0).decode(errors="replace").strip() or "another process"
+            os.lseek(fd, 0, os.SEEK_SET)
+            holder = os.read(fd, 200).decode(errors="replace").strip() or "another process"
             raise OutputBusy("RUN-BUSY", folder, f"is being written by {holder}", "Wait for it, or choose another --out.")
         os.ftruncate(fd, 0)
-        os.pwrite(fd, f"process {os.getpid()} since {time.strftime('%Y-%m-%d %H:%M:%S')}".encode(), 0)
+        os.lseek(fd, 0, os.SEEK_SET)
+        os.write(fd, f"process {os.getpid()} since {time.strftime('%Y-%m-%d %H:%M:%S')}".encode())
         sweep(folder)
         yield
         os.ftruncate(fd, 0)

@@ -70,7 +70,7 @@ class LabeledImages:
         object.__setattr__(self, "class_names", tuple(self.class_names))
         if len(self.sample_ids) != n:
             raise ValueError(f"sample_ids: {len(self.sample_ids)} for {n} images")
-        if n and not (0 <= self.labels.min() and self.labels.max() < len(self.class_names)):
+        if n and (self.labels.min() < 0 or self.labels.max() >= len(self.class_names)):
             raise ValueError(f"labels: outside 0..{len(self.class_names) - 1}")
 
     def __len__(self) -> int:
@@ -151,7 +151,7 @@ class Predictions:
 
 @dataclass(frozen=True)
 class Representation:
-    """High-dimensional vectors of samples: X float32 (n, d), finite.
+    """High-dimensional vectors of samples: X float32 (n, d). Rows that are not finite are let through: the map says which they are.
 
     `transform` records how X came from the raw vectors (empty: it *is* the raw vectors); `raw_width` is their length.
     """
@@ -255,5 +255,7 @@ class Projection:
         object.__setattr__(self, "sample_ids", ids_array(self.sample_ids))
         if len(self.sample_ids) != len(self.coords):
             raise ValueError(f"sample_ids: {len(self.sample_ids)} for {len(self.coords)} points")
+        if self.coords.shape[1] not in (2, 3):
+            raise ValueError(f"coords: shape {self.coords.shape}, expected (n, 2) or (n, 3)")
         if not np.isfinite(self.coords).all():
             raise ValueError(f"projection {self.method} of {self.representation!r}: coordinates are not finite")

@@ -40,7 +40,9 @@ class ComputeConfig:
         "float32", "Arithmetic of training: float32, auto, bfloat16 or float16 (auto: mixed only where the hardware has the instructions).",
         choices=("float32", "auto", "bfloat16", "float16"),
     )  # fmt: skip
-    replicas: int = option(0, "Devices that share each batch; 0 takes every GPU there is. On a CPU, 2 or more split it into logical devices.", unit="devices", low=0, high=64)
+    replicas: int = option(
+        0, "Devices that share each batch; 0 takes every GPU there is. On a CPU, 2 or more split it into logical devices.", unit="devices", low=0, high=64
+    )
 
     def __post_init__(self) -> None:
         check_options(self)

@@ -39,7 +39,12 @@ def fit(
     """
     classes = len(train.class_names)
     if len(np.unique(train.labels)) < 2:
-        raise BadInput("ONE-CLASS", train.source.location, f"{len(np.unique(train.labels))} class in the training images", "A classifier needs at least 2; `export` can look at a single one.")
+        raise BadInput(
+            "ONE-CLASS",
+            train.source.location,
+            f"{len(np.unique(train.labels))} class in the training images",
+            "A classifier needs at least 2; `export` can look at a single one.",
+        )
     import keras
 
     from fmnist_viz.models.zoo import build
@@ -82,8 +87,19 @@ def fit(
     if guard.failed:
         epoch, step = guard.failed
         kept = f"the model after epoch {guard.epoch_of_weights}" if guard.epoch_of_weights else "the untrained model"
-        raise Diverged("DIVERGED", f"epoch {epoch}, step {step}", f"the loss is not finite; {kept} was kept", f"Try a smaller --learning-rate than {config.learning_rate:g}.")
-    return {"history": rows, "parameters": int(model.count_params()), **device.record(), "train_images": len(train), "validation_images": len(validation) if validation is not None else 0}
+        raise Diverged(
+            "DIVERGED",
+            f"epoch {epoch}, step {step}",
+            f"the loss is not finite; {kept} was kept",
+            f"Try a smaller --learning-rate than {config.learning_rate:g}.",
+        )
+    return {
+        "history": rows,
+        "parameters": int(model.count_params()),
+        **device.record(),
+        "train_images": len(train),
+        "validation_images": len(validation) if validation is not None else 0,
+    }
 
 
 def _compiled(build: Callable[[], Any], config: FitConfig, device: Device) -> Any:
