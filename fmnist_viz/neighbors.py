@@ -50,7 +50,14 @@ def _candidates(X: NDArray[np.float32], k: int) -> NDArray[np.int64]:
         from sklearnex.neighbors import NearestNeighbors
     else:
         from sklearn.neighbors import NearestNeighbors
-    return NearestNeighbors(n_neighbors=k, algorithm="brute").fit(X).kneighbors(X, return_distance=False)
+    search = NearestNeighbors(n_neighbors=k, algorithm="brute")
+    distances, found = search.fit(X).kneighbors(X)
+    # Single precision orders squares to about 1e-7 of the largest: rows whose neighbours are all close are searched again in double.
+    close = distances[:, -1].astype(np.float64) ** 2 < 1e-3 * float(np.einsum("ij,ij->i", X, X, dtype=np.float64).max())
+    if close.any():
+        double = X.astype(np.float64)
+        found[close] = search.fit(double).kneighbors(double[close], return_distance=False)
+    return found
 
 
 def query_distances(queries: NDArray[np.float32], block: NDArray[np.float32]) -> NDArray[np.float32]:

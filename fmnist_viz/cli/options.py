@@ -27,7 +27,7 @@ def help_of(field: dataclasses.Field[Any]) -> str:
     """A field's help as one sentence, with its unit."""
     text = field.metadata["help"].rstrip(".")
     unit = field.metadata.get("unit")
-    return f"{text[:1].upper()}{text[1:]}" + (f" ({unit})." if unit else ".")
+    return text + (f" ({unit})." if unit else ".")
 
 
 def takes(*configs: type) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -62,12 +62,12 @@ def takes(*configs: type) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     return wrap
 
 
-# by the first word of click's name for the option's type
-_TOML_KINDS: dict[str, tuple[str, tuple[type, ...]]] = {
-    "integer": ("a whole number", (int,)),
-    "float": ("a number", (int, float)),
-    "boolean": ("true or false", (bool,)),
-    "text": ("a text in quotes", (str,)),
+# TOML knows what a value is; click would cut 2.5 epochs down to 2 and take a list for a text
+_TOML_KINDS: dict[type, tuple[str, tuple[type, ...]]] = {
+    int: ("a whole number", (int,)),
+    float: ("a number", (int, float)),
+    bool: ("true or false", (bool,)),
+    str: ("a text in quotes", (str,)),
 }
 
 
@@ -78,10 +78,10 @@ def read_config(context: typer.Context, path: str) -> str:
 
         names = {parameter.name for parameter in context.command.params} - {"config", "out", "fresh", "overwrite", "debug", "help"}
         values = read_toml(path, names)
-        kinds = {parameter.name: parameter.type.name for parameter in context.command.params}  # type: ignore[attr-defined]
+        kinds = {parameter.name: type(parameter.default) for parameter in context.command.params}
         for name, value in values.items():
-            wanted, types = _TOML_KINDS.get(kinds[name].split()[0], ("", (object,)))
-            if not isinstance(value, types) or (isinstance(value, bool) and bool not in types and object not in types):
+            wanted, types = _TOML_KINDS.get(kinds[name], ("", (object,)))
+            if not isinstance(value, types) or (isinstance(value, bool) and kinds[name] is not bool):
                 raise UsageError("CONFIG-VALUE", f"{path}: {name} = {value!r}", f"is not {wanted}", "Mend that line; a run's own config.toml is a good model.")
         context.default_map = {**(context.default_map or {}), **values}
     return path

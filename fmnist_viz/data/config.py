@@ -22,13 +22,13 @@ _ONLY_FOR = {
 class DataConfig:
     """Where labelled images come from and what is done to them on the way in."""
 
-    data: str = option("fashion-mnist", "where the images come from: fashion-mnist, sample (6,000 of them, shipped), idx:DIR, npz:FILE, csv:DIR or folder:DIR")
-    data_dir: str = option("", "folder with the four Fashion-MNIST IDX files; empty looks in the usual places, then downloads")
-    resize: int = option(0, "bring every image to this side (stretched, bilinear); 0 keeps the size", unit="pixels", low=0, high=4096)
-    skip_bad: bool = option(False, "leave out pictures of a folder that cannot be read, and say how many")
-    allow_modified: bool = option(False, "accept Fashion-MNIST files whose content is not the published one")
-    allow_trailing: bool = option(False, "accept bytes after the data that an IDX header promises")
-    max_bytes: int = option(8 * 2**30, "refuse data whose decoded pixels and labels would need more", unit="bytes", low=1)
+    data: str = option("fashion-mnist", "Where the images come from: fashion-mnist, sample (6,000 of them, shipped), idx:DIR, npz:FILE, csv:DIR or folder:DIR.")
+    data_dir: str = option("", "Folder with the four Fashion-MNIST IDX files; empty looks in the usual places, then downloads.")
+    resize: int = option(0, "Bring every image to this side (stretched, bilinear); 0 keeps the size.", unit="pixels", low=0, high=4096)
+    skip_bad: bool = option(False, "Leave out pictures of a folder that cannot be read, and say how many.")
+    allow_modified: bool = option(False, "Accept Fashion-MNIST files whose content is not the published one.")
+    allow_trailing: bool = option(False, "Accept bytes after the data that an IDX header promises.")
+    max_bytes: int = option(8 * 2**30, "Refuse data whose decoded pixels and labels would need more.", unit="bytes", low=1)
 
     @property
     def kind(self) -> str:
