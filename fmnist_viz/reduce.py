@@ -20,7 +20,7 @@ class Reduction:
 def pca(X: NDArray[np.float32], components: int) -> Reduction:
     """Exact principal components of rows (n, d), at most min(components, n, d) of them; signs are made deterministic.
 
-    A matrix without variance gives no components: scores (n, 0).
+    A matrix without variance gives no components: scores (n, 0). X must be finite.
     """
     n, d = X.shape
     if n < 2 or not np.ptp(X, axis=0).any():
@@ -28,14 +28,16 @@ def pca(X: NDArray[np.float32], components: int) -> Reduction:
     from sklearn.decomposition import PCA
 
     k = min(components, n, d)
+    # Centred before anything is squared: wide matrices stay in single precision, where a large mean would drown the variance.
+    centered = (X - X.mean(axis=0, dtype=np.float64)).astype(np.float64 if d <= 1024 else np.float32, copy=False)
     # The covariance's eigenvectors are several times faster than an SVD where rows outnumber columns.
     model = PCA(k, svd_solver="covariance_eigh" if n > d else "full")
-    scores = model.fit_transform(X.astype(np.float64) if d <= 1024 else X)
+    scores = model.fit_transform(centered)
     return Reduction(np.ascontiguousarray(scores, np.float32), np.asarray(model.explained_variance_ratio_, np.float64))
 
 
 class SinglePassPCA:
-    """Randomised PCA of a stream of row blocks, each seen once: memory grows with n * width, never with n * d.
+    """Randomised PCA of a stream of row blocks, each seen once: memory grows with (rows + width) * components, never with rows * width.
 
     Two sketches are kept: Y = X Omega, a row per sample, and W = Psi X, folded up as blocks pass. With Q an orthonormal basis
     of the centred Y, X is approximated by Q (Psi Q)^+ W, whose leading singular vectors are the principal axes.
@@ -51,6 +53,7 @@ class SinglePassPCA:
         self.components = min(components, rows, width)
         range_width = min(2 * components + 1, width, rows)
         core_width = min(2 * range_width + 1, rows)
+        self._shift: NDArray[np.float32] | None = None
         self._omega = rng.standard_normal((width, range_width), dtype=np.float32)
         self._psi_rng = np.random.default_rng([seed, width, 1])
         self._y = np.empty((rows, range_width), np.float32)
@@ -62,6 +65,9 @@ class SinglePassPCA:
 
     def add(self, block: NDArray[np.float32]) -> None:
         """Take the next rows (m, width)."""
+        if self._shift is None:  # near enough to the mean that nothing cancels when the exact one is taken off at the end
+            self._shift = block.mean(axis=0, dtype=np.float64).astype(np.float32)
+        block = block - self._shift
         rows = slice(self._seen, self._seen + len(block))
         psi = self._psi_rng.standard_normal((len(block), len(self._w)), dtype=np.float32).T
         self._psi[:, rows] = psi
@@ -72,19 +78,24 @@ class SinglePassPCA:
         self._seen = rows.stop
 
     def result(self) -> Reduction:
-        """Scores of every row seen, in the order in which they came, with shares of the exact total variance."""
+        """Scores of every row seen, in the order in which they came, with shares of the exact total variance.
+
+        Without variance scores are (n, 0); where a value was not finite they are (n, 1), not finite in exactly the rows that held one, and shares are empty.
+        """
         n = self._seen
         mean = (self._sum / n).astype(np.float32)
         total = self._square - n * float(np.dot(self._sum / n, self._sum / n))
+        if not np.isfinite(total):
+            return Reduction(np.where(np.isfinite(self._y[:n]).all(axis=1, keepdims=True), np.float32(0), np.float32(np.nan)), np.zeros(0))
         if total <= 1e-12 * max(self._square, 1e-30):
             return Reduction(np.zeros((n, 0), np.float32), np.zeros(0))
         y = self._y[:n] - mean @ self._omega
         psi = self._psi[:, :n]
-        w = self._w - np.outer(psi.sum(axis=1), mean)
         q, _ = np.linalg.qr(y.astype(np.float64))
         # With Psi Q = U R the core is R^-1 U'W; only its Gram matrix (range_width squared) is needed, never the wide matrix itself.
         u, r = np.linalg.qr(psi.astype(np.float64) @ q)
-        part = u.T.astype(np.float32) @ w
+        u = u.astype(np.float32)
+        part = u.T @ self._w - np.outer(u.T @ psi.sum(axis=1), mean)  # W less its mean's part, without a second W
         gram = np.linalg.solve(r, np.linalg.solve(r, (part @ part.T).astype(np.float64)).T)
         values, vectors = np.linalg.eigh((gram + gram.T) / 2)
         order = np.argsort(values)[::-1][: self.components]
@@ -97,5 +108,5 @@ class SinglePassPCA:
 
 def unit_rows(X: NDArray[Any]) -> NDArray[np.float32]:
     """Rows divided by their length; rows of length zero stay zero."""
-    norms = np.linalg.norm(X, axis=1, keepdims=True)
-    return np.divide(X, norms, out=np.zeros(X.shape, np.float32), where=norms > 0)
+    norms = np.sqrt(np.einsum("ij,ij->i", X, X, dtype=np.float64))[:, None]  # in single precision tiny and huge rows leave the range
+    return np.divide(X, norms, out=np.zeros(X.shape, np.float32), where=norms > 0, casting="same_kind")

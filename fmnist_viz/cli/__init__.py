@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from fmnist_viz.cli.options import CacheDir, Config, Fresh, Out, Overwrite, takes
+from fmnist_viz.core.errors import UsageError
 from fmnist_viz.data.config import DataConfig
 from fmnist_viz.features.config import FeatureConfig
 from fmnist_viz.pipeline.config import ModelFileConfig, ViewConfig
@@ -62,6 +63,8 @@ def train(config: Config = "", out: Out = "", cache_dir: CacheDir = "", fresh: F
 @takes(ModelFileConfig, DataConfig, FeatureConfig, MapConfig, ViewConfig, ComputeConfig)
 def export(config: Config = "", out: Out = "", cache_dir: CacheDir = "", fresh: Fresh = False, overwrite: Overwrite = False, **configs: Any) -> None:
     """Map and report a model that exists already: no training."""
+    if not configs["ModelFileConfig"].model_file:
+        raise UsageError("NO-MODEL-FILE", "--model-file", "is missing, so there is nothing to export", "Give a .keras file, such as a run's own model.keras.")
     _make("export", out, cache_dir, fresh, overwrite, configs)
 
 
