@@ -29,7 +29,8 @@ def pca(X: NDArray[np.float32], components: int) -> Reduction:
 
     k = min(components, n, d)
     # Centred before anything is squared: wide matrices stay in single precision, where a large mean would drown the variance.
-    centered = (X - X.mean(axis=0, dtype=np.float64)).astype(np.float64 if d <= 1024 else np.float32, copy=False)
+    centered = X.astype(np.float64 if d <= 1024 else np.float32)
+    centered -= X.mean(axis=0, dtype=np.float64).astype(centered.dtype)
     # The covariance's eigenvectors are several times faster than an SVD where rows outnumber columns.
     model = PCA(k, svd_solver="covariance_eigh" if n > d else "full")
     scores = model.fit_transform(centered)

@@ -97,6 +97,7 @@ def _make(command: str, out: str, cache_dir: str, fresh: bool, overwrite: bool, 
                 overwrite=overwrite,
                 allow_sample=allow_sample,
                 progress=screen,
+                workers=True,
             )
         )
     finally:

@@ -30,7 +30,7 @@ def rerun(run: Path, cache_dir: Path | None) -> None:
     made = {name: part(**{f.name: values[f.name] for f in dataclasses.fields(part) if f.name in values}) for name, part in parts.items()}
     screen = Screen()
     try:
-        result = run_job(Request(RunConfig(**made), about["kind"], about["command"], run, cache_dir, again=True, progress=screen))
+        result = run_job(Request(RunConfig(**made), about["kind"], about["command"], run, cache_dir, again=True, progress=screen, workers=True))
     finally:
         screen.close()
     printed(*summary(result))

@@ -8,6 +8,7 @@ A cluster's engine fits behind the same protocol.
 from __future__ import annotations
 
 import os
+import signal
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -39,6 +40,7 @@ class InlineRunner:
 
 def _start(environ: Mapping[str, str]) -> None:
     os.environ.update(environ)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the main process's to answer
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
@@ -66,6 +68,10 @@ class LocalRunner:
     def map(self, fn: Callable[[Spec], Any], specs: Iterable[Spec]) -> list[Any]:
         return list(self._pool.map(fn, specs))
 
-    def close(self) -> None:
-        """End the workers; what has not begun is dropped."""
+    def close(self, *, now: bool = False) -> None:
+        """End the workers; what has not begun is dropped. `now` does not wait for what has begun either."""
+        if now:
+            # concurrent.futures offers no public way to stop a running task before Python 3.14
+            for process in list((getattr(self._pool, "_processes", None) or {}).values()):
+                process.terminate()
         self._pool.shutdown(wait=True, cancel_futures=True)

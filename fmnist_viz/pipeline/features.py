@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fmnist_viz.core.cache import Entry
+from fmnist_viz.core.errors import BadInput
 from fmnist_viz.core.store import sha256_file, staged_file, write_file
 from fmnist_viz.core.types import LabeledImages, Predictions, ReferenceDistances, Representation
 from fmnist_viz.data.split import stratified_rows
@@ -49,11 +50,44 @@ class ModelFile:
     @property
     def model(self) -> keras.Model:
         if self._model is None:
-            load_tensorflow()
-            import keras
-
-            self._model = keras.saving.load_model(self.path, compile=False, safe_mode=True)
+            self._model = load_model(self.path)
         return self._model
+
+
+def load_model(path: Path) -> keras.Model:
+    """A Keras 3 model file, without its optimiser. Raises BadInput naming the true reason where it cannot be opened.
+
+    Keras calls a truncated file "not found"; the archive is checked first.
+    """
+    import zipfile
+
+    remedy = "Save the model again with model.save('name.keras')."
+    try:
+        with zipfile.ZipFile(path) as archive:
+            bad = archive.testzip()
+            missing = {"config.json", "model.weights.h5"} - set(archive.namelist())
+    except (zipfile.BadZipFile, OSError, EOFError) as e:
+        raise BadInput("MODEL-UNREADABLE", path.name, f"is no intact .keras archive ({e})", remedy) from None
+    if bad or missing:
+        raise BadInput("MODEL-UNREADABLE", path.name, f"{bad or ', '.join(sorted(missing))} is {'damaged' if bad else 'missing'} in the archive", remedy)
+    load_tensorflow()
+    import keras
+
+    try:
+        return keras.saving.load_model(path, compile=False, safe_mode=True)
+    except (ValueError, TypeError, KeyError, OSError) as e:
+        first = str(e).strip().splitlines()[0][:200] if str(e).strip() else type(e).__name__
+        raise BadInput("MODEL-UNREADABLE", path.name, f"Keras cannot open it: {first}", "Only built-in layers can be loaded.") from None
+
+
+def check_shape(model: keras.Model, images: LabeledImages) -> None:
+    """Raise BadInput where the model takes images of another shape than the data has."""
+    wanted, got = tuple(model.inputs[0].shape[1:]), images.images.shape[1:]
+    if len(wanted) != 3 or any(w is not None and w != g for w, g in zip(wanted, got, strict=True)):
+        text = "×".join("any" if w is None else str(w) for w in wanted)
+        raise BadInput(
+            "MODEL-SHAPE", model.name, f"takes {text}, the images are {'×'.join(map(str, got))}", "Give other data, or --resize where only the side differs."
+        )
 
 
 def layer_table(ctx: Context, model: ModelFile, images: LabeledImages) -> list[LayerInfo]:
@@ -62,6 +96,7 @@ def layer_table(ctx: Context, model: ModelFile, images: LabeledImages) -> list[L
     def make(temp: Path) -> dict[str, Any]:
         from fmnist_viz.models.layers import layer_table
 
+        check_shape(model.model, images)
         probe = images.images[:8].astype(np.float32)
         return {"layers": [dataclasses.asdict(row) for row in layer_table(model.model, probe)], "parameters": int(model.model.count_params())}
 

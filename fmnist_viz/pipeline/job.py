@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import time
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fmnist_viz.core.cache import Cache, default_cache_dir
 from fmnist_viz.core.config import to_toml
-from fmnist_viz.core.errors import BadInput, OutputBusy
+from fmnist_viz.core.errors import BadInput, OutputBusy, ResourceError
 from fmnist_viz.core.manifest import Manifest
 from fmnist_viz.core.progress import Progress, Silent
 from fmnist_viz.core.runner import InlineRunner, LocalRunner, Runner
@@ -46,7 +47,7 @@ class Request:
     again: bool = False  # write the exports again even where the run is finished
     allow_sample: bool = False  # go on with the shipped sample where Fashion-MNIST cannot be had
     progress: Progress = field(default_factory=Silent)
-    workers: bool = True
+    workers: bool = False  # a second process for UMAP; a script that sets it needs the `if __name__ == "__main__"` guard
 
 
 @dataclass(frozen=True)
@@ -87,9 +88,16 @@ def run_job(request: Request) -> Result:
             _begin(ctx, request, digest)
             (_train_only if request.command == "train" else _whole)(ctx, request)
             _finish(ctx, time.perf_counter() - start)
-        finally:
+        except BrokenProcessPool:
+            raise ResourceError(
+                "WORKER-LOST", "the map worker", "was ended from outside, most likely for lack of memory", "Map fewer images (--points) or fewer --layers."
+            ) from None
+        except BaseException:
             if isinstance(runner, LocalRunner):
-                runner.close()
+                runner.close(now=True)
+            raise
+        if isinstance(runner, LocalRunner):
+            runner.close()
     return Result(path, folder.manifest, False, time.perf_counter() - start)
 
 
@@ -106,6 +114,8 @@ def load_data(request: Request) -> tuple[DataSet, list[str]]:
         )
     elif data.source.kind == "sample":
         warnings.append("SAMPLE: 5,000 training and 1,000 test images of Fashion-MNIST's 70,000. Figures of the full data differ.")
+    if 0 < (points := request.config.features.points) < len(data.test) and request.command != "train":
+        warnings.append(f"The maps and confusions are of a stratified sample of {points:,} images (--points).")
     if request.config.data.allow_modified and not data.source.official:
         warnings.append("MODIFIED DATA: these files are not the published Fashion-MNIST.")
     for line in warnings:
@@ -157,7 +167,7 @@ def _begin(ctx: Context, request: Request, digest: str) -> None:
         },
         "warnings": ctx.warnings,
         "git": git_state(),
-        "config": {type(s).__name__: s.__dict__ for s in ctx.config.sections},
+        "config": {type(s).__name__: dict(s.__dict__) for s in ctx.config.sections},
         "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     }
     _hide_absolute_paths(ctx.folder.manifest.about["config"])

@@ -67,6 +67,7 @@ def _train(ctx: Context, temp: Path) -> dict[str, Any]:
     assert config is not None
     assert data.train is not None
     device = choose_device(ctx.config.compute)
+    check_layers(ctx)
     if device.policy != "float32":
         ctx.progress.say(f"training in {device.policy} ({device.why}); features, probabilities and weights stay float32")
     train_images, validation = split_validation(data.train, config.validation, seed=ctx.seed)
@@ -88,6 +89,17 @@ def _train(ctx: Context, temp: Path) -> dict[str, Any]:
         if (run / name).is_dir():
             shutil.copytree(run / name, temp / name)
     return record
+
+
+def check_layers(ctx: Context) -> None:
+    """Raise for an unknown --layers name before anything is trained, not after."""
+    from fmnist_viz.models.layers import choose, layer_table
+    from fmnist_viz.models.zoo import build
+
+    images, config = ctx.data.test, ctx.config.fit
+    assert config is not None
+    model = build(config.model, input_shape=images.images.shape[1:], classes=len(images.class_names), seed=ctx.seed)
+    choose(layer_table(model, images.images[:8].astype(np.float32)), ctx.config.features.layers)
 
 
 def split_validation(images: LabeledImages, count: int, *, seed: int) -> tuple[LabeledImages, LabeledImages | None]:
