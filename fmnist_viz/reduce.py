@@ -29,8 +29,8 @@ def pca(X: NDArray[np.float32], components: int) -> Reduction:
 
     k = min(components, n, d)
     # Centred before anything is squared: wide matrices stay in single precision, where a large mean would drown the variance.
-    centered = X.astype(np.float64 if d <= 1024 else np.float32)
-    centered -= X.mean(axis=0, dtype=np.float64).astype(centered.dtype)
+    kind = np.float64 if d <= 1024 else np.float32
+    centered = X.astype(kind) - X.mean(axis=0, dtype=np.float64).astype(kind)
     # The covariance's eigenvectors are several times faster than an SVD where rows outnumber columns.
     model = PCA(k, svd_solver="covariance_eigh" if n > d else "full")
     scores = model.fit_transform(centered)
@@ -52,8 +52,7 @@ class SinglePassPCA:
     def __init__(self, rows: int, width: int, components: int, *, seed: int) -> None:
         rng = np.random.default_rng([seed, width])
         self.components = min(components, rows, width)
-        range_width = min(2 * components + 1, width, rows)
-        core_width = min(2 * range_width + 1, rows)
+        range_width, core_width = self._widths(rows, width, components)
         self._shift: NDArray[np.float32] | None = None
         self._omega = rng.standard_normal((width, range_width), dtype=np.float32)
         self._psi_rng = np.random.default_rng([seed, width, 1])
@@ -63,6 +62,16 @@ class SinglePassPCA:
         self._sum = np.zeros(width, np.float64)
         self._square = 0.0
         self._seen = 0
+
+    @staticmethod
+    def _widths(rows: int, width: int, components: int) -> tuple[int, int]:
+        range_width = min(2 * components + 1, width, rows)
+        return range_width, min(2 * range_width + 1, rows)
+
+    @classmethod
+    def memory(cls, rows: int, width: int, components: int) -> int:
+        """Bytes that a stream of this size holds."""
+        return 4 * (rows + width) * sum(cls._widths(rows, width, components))
 
     def add(self, block: NDArray[np.float32]) -> None:
         """Take the next rows (m, width)."""

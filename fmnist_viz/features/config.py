@@ -9,7 +9,9 @@ from fmnist_viz.core.config import check_options, option
 
 @dataclass(frozen=True)
 class FeatureConfig:
-    layers: str = option("*", "Representations to map, names or globs separated by commas; '*' is pixels, all hidden layers and logits. probabilities must be named.")
+    layers: str = option(
+        "*", "Representations to map, names or globs separated by commas; '*' is pixels, all hidden layers and logits. probabilities must be named."
+    )
     split: str = option("test", "Images to map: test, train or all.", choices=("test", "train", "all"))
     points: int = option(0, "Map a stratified sample of this many images; 0 maps all of the split.", unit="images", low=0)
     pool: str = option("none", "Convolution maps: none flattens them, average takes the mean of each channel.", choices=("none", "average"))

@@ -15,7 +15,8 @@ from fmnist_viz.core.progress import Progress
 from fmnist_viz.core.store import need_space
 from fmnist_viz.core.types import LabeledImages
 from fmnist_viz.features.shards import LayerFeatures, ShardWriter, save_array
-from fmnist_viz.models.layers import LayerInfo, logits_model
+from fmnist_viz.models.graph import calls
+from fmnist_viz.models.layers import LayerInfo, are_probabilities, logits_model
 from fmnist_viz.neighbors import overlap, query_distances
 from fmnist_viz.reduce import SinglePassPCA, unit_rows
 
@@ -26,7 +27,7 @@ RAW_WIDTH = 4096  # up to here vectors are kept as they are
 REDUCED_WIDTH = 200  # the Projector uses at most this many dimensions
 BATCH_BYTES = 128 << 20  # activations held at once
 QUERY_BYTES = 256 << 20  # raw query vectors held of one wide layer
-SKETCH_BYTES = 2 << 30  # the largest random matrix of a reduction
+SKETCH_BYTES = 4 << 30  # what the reductions of one pass may hold together
 
 
 @dataclass
@@ -42,6 +43,7 @@ class Layer:
     sketch: SinglePassPCA | None = None
     queries: list[NDArray[np.float32]] = field(default_factory=list)
     distances: list[NDArray[np.float32]] = field(default_factory=list)
+    zero_rows: int = 0
     class_sums: NDArray[np.float64] | None = None
 
     @property
@@ -55,52 +57,62 @@ def disk_need(widths: list[int], n: int, queries: int, *, keep_raw: bool) -> int
 
 
 def pooled_width(info: LayerInfo, pool: str) -> int:
+    """Values per image that are kept of a layer under `pool`."""
     return int(info.shape[-1] or 0) if pool == "average" and len(info.shape) >= 3 else info.width
 
 
 def extract(
-    model: keras.Model, images: LabeledImages, layers: list[LayerInfo], folder: Path, *, scale: tuple[float, float] = (1.0, 0.0), outputs: bool = True,
-    pool: str = "none", keep_raw: bool = False, max_disk: float = 5.0, query_rows: NDArray[np.int64], metric: str = "euclidean", seed: int = 0, progress: Progress, task: str,
+    model: keras.Model, images: LabeledImages, layers: list[LayerInfo], folder: Path, *,
+    scale: tuple[float, float] = (1.0, 0.0), outputs: bool = True, pool: str = "none", keep_raw: bool = False, max_disk: float = 5.0,
+    query_rows: NDArray[np.int64], metric: str = "euclidean", seed: int = 0, progress: Progress, task: str,
 ) -> dict[str, Path]:  # fmt: skip
     """Write each layer's features of all `images` into a folder of its own below `folder`, and return those folders by name.
 
     `outputs` adds the model's logits and probabilities. `scale` = (factor, offset) maps pixel values 0..255 to what the model takes.
-    `query_rows` go first, so that the distances of reduced layers' queries to all rows can be taken from the raw vectors as
-    they pass; they are the yardstick of every score. Raises ResourceError before the pass where disk or memory would not do, BadInput
-    where the model's output does not fit the data.
+    `query_rows` (distinct) go first, so that the distances of reduced layers' queries to all rows can be taken from the raw vectors
+    as they pass; they are the yardstick of every score. Under the cosine metric it is unit rows that are reduced.
+
+    Raises ResourceError before anything is written where disk or memory would not do, BadInput where the model's output does not fit the data.
     """
     n, classes = len(images), len(images.class_names)
     order = np.concatenate([query_rows, np.setdiff1d(np.arange(n), query_rows)]).astype(np.int64)
     plan = [Layer(info, pooled_width(info, pool), folder / f"layer_{i:03d}", pool == "average" and len(info.shape) >= 3) for i, info in enumerate(layers)]
-    need = disk_need([layer.width for layer in plan], n, len(query_rows), keep_raw=keep_raw)
-    if need > max_disk * 1e9:
-        remedy = "Choose fewer --layers, use --pool average or fewer --points, or raise --max-disk."
-        raise ResourceError("FEATURES-DISK", f"{len(plan)} layers of {n:,} images", f"would need {need / 1e9:.1f} GB, --max-disk allows {max_disk:g} GB", remedy)
-    need_space(folder, need, what="the features")
+    _check_need(plan, n, len(query_rows), folder, keep_raw=keep_raw, max_disk=max_disk)
     for layer in plan:
         _open(layer, n, keep_raw, seed, progress)
     logits, done = ShardWriter(folder / "logits"), 0
-    widest = max((layer.info.width for layer in plan), default=1)
-    for rows, activations, z in _batches(model, images, order, [layer.info.name for layer in plan], scale, classes, widest):
+    together = sum(layer.info.width for layer in plan) + classes
+    for rows, activations, z in _batches(model, images, order, [layer.info.name for layer in plan], scale, classes, together):
         for layer, activation in zip(plan, activations, strict=True):
             _take(layer, activation, images.labels[rows], classes, query_rows, metric)
         logits.add(z)
         done += len(rows)
         progress.step(task, done, n, f"{done:,} of {n:,} images")
     logits.close()
-    counts = np.maximum(np.bincount(images.labels, minlength=classes)[:, None], 1)
+    counts = np.bincount(images.labels, minlength=classes)[:, None]
     for layer in plan:
-        _close(layer, order, metric, counts)
+        _close(layer, order, counts, metric)
     made = {layer.info.name: layer.folder for layer in plan}
     return made | _close_outputs(folder, order, classes) if outputs else made
+
+
+def _check_need(plan: list[Layer], n: int, queries: int, folder: Path, *, keep_raw: bool, max_disk: float) -> None:
+    """Raise ResourceError where the pass would take more disk or memory than there is, or than is allowed."""
+    need, what = disk_need([layer.width for layer in plan], n, queries, keep_raw=keep_raw), f"{len(plan)} layers of {n:,} images"
+    if need > max_disk * 1e9:
+        remedy = "Choose fewer --layers, use --pool average or fewer --points, or raise --max-disk."
+        raise ResourceError("FEATURES-DISK", what, f"would need {need / 1e9:.3g} GB of disk, --max-disk allows {max_disk:g} GB", remedy)
+    held = {layer.info.name: SinglePassPCA.memory(n, layer.width, REDUCED_WIDTH) for layer in plan if layer.wide}
+    if sum(held.values()) > SKETCH_BYTES:
+        fact = f"would need {sum(held.values()) / 1e9:.1f} GB of memory to reduce, {SKETCH_BYTES / 1e9:.1f} GB are allowed"
+        raise ResourceError("LAYER-WIDE", ", ".join(held), fact, "Use --pool average, or name fewer --layers.")
+    need_space(folder, need, what="the features")
 
 
 def _open(layer: Layer, n: int, keep_raw: bool, seed: int, progress: Progress) -> None:
     layer.writer = ShardWriter(layer.folder)
     if not layer.wide:
         return
-    if layer.width * (2 * REDUCED_WIDTH + 1) * 4 > SKETCH_BYTES:
-        raise ResourceError("LAYER-WIDE", layer.info.name, f"{layer.width:,} values per image are too many to reduce in memory", "Use --pool average, or leave the layer out of --layers.")
     layer.sketch = SinglePassPCA(n, layer.width, REDUCED_WIDTH, seed=seed)
     if keep_raw:
         progress.say(f"{layer.info.name}: keeping the raw vectors, {n * layer.width * 4:,} bytes")
@@ -108,16 +120,17 @@ def _open(layer: Layer, n: int, keep_raw: bool, seed: int, progress: Progress) -
 
 
 def _batches(
-    model: keras.Model, images: LabeledImages, order: NDArray[np.int64], names: list[str], scale: tuple[float, float], classes: int, widest: int
+    model: keras.Model, images: LabeledImages, order: NDArray[np.int64], names: list[str], scale: tuple[float, float], classes: int, together: int
 ) -> Iterator[tuple[NDArray[np.int64], list[NDArray[np.float32]], NDArray[np.float32]]]:
-    """(rows, layer outputs, logits) batch by batch, float32, inference mode."""
+    """(rows, layer outputs, logits) batch by batch, float32, inference mode; `together` is the number of values held per image."""
     import keras
     import tensorflow as tf
 
-    head = logits_model(model)
-    taps = keras.Model(model.inputs[0], [*(model.get_layer(name).output for name in names), head.output])
+    head, graph = logits_model(model), calls(model)
+    squashed: bool | None = None if head is model else False
+    taps = keras.Model(model.inputs[0], [*(graph[name].outputs[0] for name in names), head.outputs[0]])
     run = tf.function(lambda x: taps(x, training=False), reduce_retracing=True)
-    batch = int(np.clip(BATCH_BYTES // (4 * widest), 16, 1000))
+    batch = int(np.clip(BATCH_BYTES // (4 * together), 16, 1000))
     factor, offset = scale
     for start in range(0, len(order), batch):
         rows = order[start : start + batch]
@@ -126,7 +139,12 @@ def _batches(
         outputs = [np.asarray(o, np.float32) for o in (outputs if isinstance(outputs, (list, tuple)) else [outputs])]
         z = outputs.pop().reshape(len(rows), -1)
         if z.shape[1] != classes:
-            raise BadInput("MODEL-OUTPUTS", model.name, f"has {z.shape[1]} outputs, the data has {classes} classes", "Give data with the classes that the model was trained on.")
+            fact = f"has {z.shape[1]} outputs, the data has {classes} classes"
+            raise BadInput("MODEL-OUTPUTS", model.name, fact, "Give data with the classes that the model was trained on.")
+        if squashed is None:
+            squashed = are_probabilities(z)
+        if squashed:  # a softmax that could not be taken off: the logarithm gives logits with the same probabilities
+            z = np.log(np.maximum(z, np.finfo(np.float32).tiny))
         yield rows, outputs, z
 
 
@@ -141,10 +159,13 @@ def _take(layer: Layer, output: NDArray[np.float32], labels: NDArray[np.int64], 
         assert layer.writer is not None
         layer.writer.add(rows)
         return
-    layer.sketch.add(rows)
     if layer.raw_writer:
         layer.raw_writer.add(rows)
-    compared = unit_rows(rows) if metric == "cosine" else rows
+    compared = rows
+    if metric == "cosine":
+        compared = unit_rows(rows)
+        layer.zero_rows += int((~rows.any(axis=1)).sum())
+    layer.sketch.add(compared)
     wanted = min(len(query_rows), QUERY_BYTES // (4 * layer.width))
     held = sum(map(len, layer.queries))
     if held < wanted:
@@ -158,7 +179,7 @@ def _take(layer: Layer, output: NDArray[np.float32], labels: NDArray[np.int64], 
     layer.distances.append(query_distances(layer.queries[0], compared))
 
 
-def _close(layer: Layer, order: NDArray[np.int64], metric: str, counts: NDArray[np.int64]) -> None:
+def _close(layer: Layer, order: NDArray[np.int64], counts: NDArray[np.int64], metric: str) -> None:
     """Finish a layer's files and its facts: for a reduced one with explained variance and recall against the raw vectors."""
     assert layer.writer is not None
     facts: dict[str, Any] = {"name": layer.info.name, "raw_width": layer.width, "width": layer.width, "transform": {}}
@@ -167,31 +188,33 @@ def _close(layer: Layer, order: NDArray[np.int64], metric: str, counts: NDArray[
     if layer.raw_writer:
         layer.raw_writer.close()
     if layer.class_sums is not None:
-        save_array(layer.folder / "class_means.npy", layer.class_sums / counts)
+        means = np.divide(layer.class_sums, counts, out=np.full_like(layer.class_sums, np.nan), where=counts > 0)
+        save_array(layer.folder / "class_means.npy", means)
     if layer.sketch is not None:
         reduced = layer.sketch.result()
         distances = np.concatenate(layer.distances, axis=1)
         save_array(layer.folder / "reference.npy", distances)
-        recall, k = _recall(distances, reduced.scores, metric)
+        recall, k = _recall(distances, reduced.scores)
         layer.writer.add(reduced.scores if reduced.scores.shape[1] else np.zeros((len(order), 1), np.float32))
         facts |= {"width": max(reduced.scores.shape[1], 1), "metric": metric}
         facts["transform"] = {
-            **facts["transform"], "reduction": "single-pass randomised PCA", "components": int(reduced.scores.shape[1]),
+            **facts["transform"], "reduction": "single-pass randomised PCA", "components": len(reduced.variance),
             "explained_variance": round(float(reduced.variance.sum()), 4), "neighbour_recall": None if recall != recall else round(recall, 4),
             "recall_k": k, "recall_queries": len(distances),
         }  # fmt: skip
+        if metric == "cosine":
+            facts["transform"] |= {"unit_rows": True, "zero_rows": layer.zero_rows}
     layer.writer.close()
     LayerFeatures.finish(layer.folder, facts, order)
 
 
-def _recall(distances: NDArray[np.float32], scores: NDArray[np.float32], metric: str, k: int = 15) -> tuple[float, int]:
-    """Share of the raw space's k nearest neighbours kept in the reduced one; rows are in stream order, queries first."""
-    if not scores.shape[1] or distances.shape[1] < 3:
-        return float("nan") if not scores.shape[1] else 1.0, k
+def _recall(distances: NDArray[np.float32], scores: NDArray[np.float32], k: int = 15) -> tuple[float, int]:
+    """Share of the raw space's k nearest neighbours kept in the reduced one, NaN where there is none; rows are in stream order, queries first."""
     k = min(k, distances.shape[1] - 1)
-    vectors = unit_rows(scores) if metric == "cosine" else scores
+    if k < 1 or not scores.shape[1] or not np.isfinite(scores).all():
+        return float("nan"), k
     found = []
-    for d in (distances.copy(), query_distances(vectors[: len(distances)], vectors)):
+    for d in (distances.copy(), query_distances(scores[: len(distances)], scores)):
         np.fill_diagonal(d, np.inf)
         found.append(np.argpartition(d, k - 1, axis=1)[:, :k])
     return float(overlap(found[0], found[1]).mean()), k

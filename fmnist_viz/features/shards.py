@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from fmnist_viz.core.store import write_file, write_json
 from fmnist_viz.core.types import ReferenceDistances
 
-ROWS = 8192  # rows in a shard
+ROWS = 8192  # most rows in a shard
+SHARD_BYTES = 128 << 20  # most bytes in a shard
 
 
 def save_array(path: Path, array: NDArray[Any]) -> None:
@@ -24,7 +25,7 @@ def load_array(path: Path) -> NDArray[Any]:
 
 
 class ShardWriter:
-    """Collects rows and writes a shard whenever `ROWS` of them are there, so that memory stays bounded."""
+    """Collects rows and writes a shard whenever enough of them are there, so that memory stays bounded."""
 
     def __init__(self, folder: Path) -> None:
         self._folder, self._parts, self._held, self._count = folder, list[NDArray[np.float32]](), 0, 0
@@ -32,8 +33,9 @@ class ShardWriter:
     def add(self, rows: NDArray[np.float32]) -> None:
         self._parts.append(rows)
         self._held += len(rows)
-        while self._held >= ROWS:
-            self._flush(ROWS)
+        full = max(1, min(ROWS, SHARD_BYTES // (4 * max(rows.shape[1], 1))))
+        while self._held >= full:
+            self._flush(full)
 
     def _flush(self, size: int) -> None:
         held = np.concatenate(self._parts)
@@ -79,6 +81,6 @@ class LayerFeatures:
         return ReferenceDistances(self._order[: len(streamed)].copy(), distances, self.facts["metric"])
 
     def class_means(self) -> NDArray[np.float64] | None:
-        """Mean activation of every unit or channel for every class, (classes, units)."""
+        """Mean activation of every unit or channel for every class, (classes, units); NaN in the row of a class without images."""
         path = self.folder / "class_means.npy"
         return load_array(path) if path.exists() else None

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from fmnist_viz.models.graph import calls
+
 if TYPE_CHECKING:
     import keras
 
@@ -24,28 +26,49 @@ class WeightRows:
 
 
 def weight_rows(model: keras.Model, class_means: dict[str, NDArray[np.float64]], *, image_shape: tuple[int, int, int]) -> list[WeightRows]:
-    """Every weight of two or more axes, units as rows: dense kernels (in, out), convolutions (h, w, in, out) and the like.
+    """Every weight of two or more axes, units as rows: dense kernels (in, out), convolutions (h, w, in, out), their depthwise and
+    transposed kin, and of other layers the last axis as units.
 
     A unit's favoured class is the one with the largest mean activation over the mapped images (maps are averaged first); an output unit favours its own class.
     """
     found: list[WeightRows] = []
+    graph = calls(model)
     for layer in model.layers:
+        output = layer.name in graph and any(tensor is model.outputs[0] for tensor in graph[layer.name].outputs)
         for weight in layer.weights:
             value = np.asarray(weight, np.float32)
             if value.ndim < 2:
                 continue
-            name = f"{layer.name}/{weight.path.split('/')[-1]}"
+            value = _units_last(value, type(layer).__name__, weight.name)
             units = value.shape[-1]
+            # the path within the layer: attention and models within the model have several kernels
+            name = f"{layer.name}/{weight.path.rpartition(f'{layer.name}/')[2]}"
             rows = np.ascontiguousarray(np.moveaxis(value, -1, 0).reshape(units, -1))
-            if layer.output is model.outputs[0]:
-                favourite = np.arange(units, dtype=np.int64)
-            elif (means := class_means.get(layer.name)) is not None and means.shape[1] == units:
-                favourite = means.argmax(axis=0).astype(np.int64)
-                favourite[np.ptp(means, axis=0) == 0] = -1  # a dead unit favours nothing
-            else:
-                favourite = np.full(units, -1, np.int64)
+            favourite = np.arange(units, dtype=np.int64) if output else _favourites(class_means.get(layer.name), units)
             found.append(WeightRows(name, rows, favourite, None if found else _pictures(value, image_shape)))
     return found
+
+
+def _units_last(value: NDArray[np.float32], kind: str, name: str) -> NDArray[np.float32]:
+    """A kernel with its output units on the last axis."""
+    if kind.startswith(("Depthwise", "Separable")) and value.ndim >= 3 and "pointwise" not in name:
+        # (h, w, in, multiplier): every input channel has units of its own
+        return value.reshape(*value.shape[:-2], 1, -1)
+    if kind.startswith("Conv") and kind.endswith("Transpose"):
+        return np.swapaxes(value, -1, -2)
+    return value
+
+
+def _favourites(means: NDArray[np.float64] | None, units: int) -> NDArray[np.int64]:
+    """The class of the largest mean per unit; -1 where it is unknown or the unit answers all classes alike (a dead one)."""
+    if means is None or means.shape[1] != units:
+        return np.full(units, -1, np.int64)
+    known = means[~np.isnan(means).all(axis=1)]
+    if not len(known):
+        return np.full(units, -1, np.int64)
+    best = np.where(np.isnan(means), -np.inf, means).argmax(axis=0).astype(np.int64)
+    best[~(np.ptp(known, axis=0) > 0)] = -1
+    return best
 
 
 def _pictures(value: NDArray[np.float32], image_shape: tuple[int, int, int]) -> NDArray[np.uint8] | None:

@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fmnist_viz.core.errors import BadInput, unknown_choice
+from fmnist_viz.core.errors import unknown_choice
+from fmnist_viz.models.graph import Call, calls
 
 if TYPE_CHECKING:
     import keras
 
 # Layers that only rescale pixels are data preparation: their map would be the map of the pixels.
 RESCALING = ("Rescaling", "Normalization")
+SPECIAL = ("pixels", "logits", "probabilities")  # representations that every model has
 
 
 @dataclass(frozen=True)
@@ -23,60 +25,52 @@ class LayerInfo:
 
     name: str
     kind: str
-    shape: tuple[int | None, ...]
+    shape: tuple[int, ...]
     parameters: int
     skipped: str = ""
 
     @property
     def width(self) -> int:
-        return int(np.prod([side for side in self.shape if side is not None])) if self.shape else 0
+        """Values per image."""
+        return int(np.prod(self.shape)) if self.shape else 0
 
 
 def layer_table(model: keras.Model, probe: np.ndarray) -> list[LayerInfo]:
     """All layers in order. A hidden layer is one whose inference output differs from its input on `probe` (m, h, w, c).
 
-    Input, dropout, flatten and reshape layers hand their input on (the same numbers in the same order) and are skipped, as are layers that only rescale the pixels, the output layer (its
-    logits and probabilities are representations of their own) and layers without a single tensor as output.
+    Input, dropout, flatten and reshape layers hand their input on (the same numbers in the same order) and are skipped, as are
+    layers that only rescale the pixels, the output layer and what makes the logits before it (logits and probabilities are
+    representations of their own) and layers without a single tensor as output.
 
     Raises BadInput for models with several inputs or outputs, or without a graph of layers (subclassed models).
     """
     import keras
 
-    if not isinstance(model, (keras.Sequential, keras.Model)) or not getattr(model, "_is_graph_network", True) or not model.built:
-        raise BadInput("MODEL-KIND", model.name, "has no graph of layers (a subclassed model)", "Only functional and sequential models can be looked into.")
-    if len(model.inputs) != 1 or len(model.outputs) != 1:
-        raise BadInput("MODEL-KIND", model.name, f"has {len(model.inputs)} inputs and {len(model.outputs)} outputs", "Only models with one of each are supported.")
-    tapped = [layer for layer in model.layers if _single_output(layer)]
-    values = keras.Model(model.inputs[0], [layer.output for layer in tapped])(probe, training=False)
-    values = values if isinstance(values, (list, tuple)) else [values]
-    known = {id(layer): np.asarray(value, np.float32).reshape(len(probe), -1) for layer, value in zip(tapped, values, strict=True)}
-    by_tensor = {id(layer.output): known[id(layer)] for layer in tapped}
+    graph = calls(model)
+    tapped = {name: call.outputs[0] for name, call in graph.items() if len(call.outputs) == 1}
+    made = keras.Model(model.inputs[0], list(tapped.values()))(probe, training=False)
+    values = {id(tensor): np.asarray(value, np.float32) for tensor, value in zip(tapped.values(), made, strict=True)}
+    values[id(model.inputs[0])] = np.asarray(probe, np.float32)
+    logits = logits_tensor(model)
     rows = []
     for layer in model.layers:
-        kind = type(layer).__name__
-        shape = tuple(layer.output.shape[1:]) if id(layer) in known else ()
-        rows.append(LayerInfo(layer.name, kind, shape, int(layer.count_params()), _why_skipped(layer, kind, known, by_tensor, model)))
+        call = graph.get(layer.name)
+        value = values.get(id(call.outputs[0])) if call else None
+        shape = value.shape[1:] if value is not None else ()
+        reason = "no single output tensor" if call is None or value is None else _why_skipped(call, value, values, model, logits)
+        rows.append(LayerInfo(layer.name, type(layer).__name__, tuple(shape), int(layer.count_params()), reason))
     return rows
 
 
-def _single_output(layer: Any) -> bool:
-    try:
-        return hasattr(layer.output, "shape") and layer.output.shape is not None
-    except (AttributeError, ValueError):
-        return False
-
-
-def _why_skipped(layer: Any, kind: str, known: dict[int, np.ndarray], by_tensor: dict[int, np.ndarray], model: Any) -> str:
-    if kind == "InputLayer":
+def _why_skipped(call: Call, value: np.ndarray, values: dict[int, np.ndarray], model: keras.Model, logits: Any) -> str:
+    if type(call.layer).__name__ == "InputLayer":
         return "input"
-    if id(layer) not in known:
-        return "no single output tensor"
-    if kind in RESCALING:
+    if type(call.layer).__name__ in RESCALING:
         return "rescales the pixels"
-    if layer.output is model.outputs[0]:
+    if call.outputs[0] is model.outputs[0] or call.outputs[0] is logits:
         return "output: see logits and probabilities"
-    before = by_tensor.get(id(layer.input)) if not isinstance(layer.input, (list, tuple)) else None
-    if before is not None and before.shape == known[id(layer)].shape and np.array_equal(before, known[id(layer)]):
+    before = values.get(id(call.inputs[0])) if len(call.inputs) == 1 else None
+    if before is not None and before.size == value.size and np.array_equal(before.ravel(), value.ravel()):
         return "hands its input on at inference"
     return ""
 
@@ -92,9 +86,6 @@ def choose(table: list[LayerInfo], patterns: str) -> list[LayerInfo]:
     return [row for row in hidden if any(fnmatch.fnmatchcase(row.name, p) for p in wanted)]
 
 
-SPECIAL = ("pixels", "logits", "probabilities")  # representations that every model has
-
-
 def chosen_special(patterns: str) -> tuple[str, ...]:
     """Which of pixels, logits and probabilities are asked for. `*` means pixels and logits: probabilities are
     a squashed copy of the logits, and come when they are named."""
@@ -105,25 +96,41 @@ def chosen_special(patterns: str) -> tuple[str, ...]:
     )  # fmt: skip
 
 
-def logits_model(model: keras.Model) -> keras.Model:
-    """`model` with its final softmax taken off: returns logits (n, classes), sharing every weight.
+def logits_tensor(model: keras.Model) -> Any:
+    """What a final Softmax or Activation layer (or `keras.ops.softmax`) is given; None where the model ends otherwise."""
+    last = _last_call(model)
+    return last.inputs[0] if type(last.layer).__name__ == "Softmax" or (type(last.layer).__name__ == "Activation" and _is_softmax(last.layer)) else None
 
-    A final dense layer with a softmax is rebuilt as a linear one with the same weights; a final Softmax or Activation
-    layer is left out; an output without softmax is taken to be logits already.
+
+def logits_model(model: keras.Model) -> keras.Model:
+    """`model` with its final softmax taken off: returns logits (n, classes).
+
+    A final softmax layer is left out; a final dense layer with a softmax is rebuilt as a linear one with a copy of its weights;
+    a final model within the model is treated likewise. Every other model is returned as it is: see `are_probabilities`.
     """
     import keras
 
-    last = model.layers[-1]
-    inner = last
-    if isinstance(inner, (keras.layers.Softmax,)) or (isinstance(inner, keras.layers.Activation) and _is_softmax(inner)):
-        return keras.Model(model.inputs[0], inner.input)
-    if isinstance(inner, keras.layers.Dense) and _is_softmax(inner):
-        config = {**inner.get_config(), "activation": "linear", "name": f"{inner.name}_logits", "dtype": "float32"}
+    if (tensor := logits_tensor(model)) is not None:
+        return keras.Model(model.inputs[0], tensor)
+    last = _last_call(model)
+    if isinstance(last.layer, keras.layers.Dense) and _is_softmax(last.layer):
+        config = {**last.layer.get_config(), "activation": "linear", "name": f"{last.layer.name}_logits", "dtype": "float32"}
         linear = keras.layers.Dense.from_config(config)
-        output = linear(inner.input)
-        linear.set_weights(inner.get_weights())
+        output = linear(last.inputs[0])
+        linear.set_weights(last.layer.get_weights())
         return keras.Model(model.inputs[0], output)
+    if isinstance(last.layer, keras.Model) and (inner := logits_model(last.layer)) is not last.layer:
+        return keras.Model(model.inputs[0], inner(last.inputs[0]))
     return model
+
+
+def are_probabilities(output: np.ndarray) -> bool:
+    """Whether rows (n, classes) are what a softmax gives, however a model computed it: none negative, each summing to one."""
+    return output.shape[1] > 1 and bool((output >= 0).all()) and bool(np.abs(output.sum(axis=1) - 1).max() < 1e-2)
+
+
+def _last_call(model: keras.Model) -> Call:
+    return next(call for call in calls(model).values() if any(tensor is model.outputs[0] for tensor in call.outputs))
 
 
 def penultimate(table: list[LayerInfo]) -> str:

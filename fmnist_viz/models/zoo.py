@@ -59,18 +59,19 @@ def build(name: str, *, input_shape: tuple[int, int, int], classes: int, seed: i
 
     The division by 255 is a layer of the model, so that a saved file needs no recipe to be used. Weights and dropout follow `seed`.
     """
+    body = preset(name).body
     import keras
 
     keras.utils.set_random_seed(seed)
+    before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(policy)
     try:
-        body = preset(name).body(keras.layers)
         inputs = keras.Input(input_shape, name="pixels")
         outputs = keras.layers.Rescaling(1 / 255, name="rescaling")(inputs)
-        for layer in body:
+        for layer in body(keras.layers):
             outputs = layer(outputs)
         # The softmax stays in float32 under a mixed policy: probabilities of 16 bits tie.
         outputs = keras.layers.Dense(classes, activation="softmax", name="probabilities", dtype="float32")(outputs)
         return keras.Model(inputs, outputs, name=name)
     finally:
-        keras.config.set_dtype_policy("float32")
+        keras.config.set_dtype_policy(before)

@@ -106,6 +106,7 @@ def tables(shown: Shown) -> dict[str, pd.DataFrame]:
         "confusion": shown.confusion.frame(),
         "pairs": shown.confusion.pairs(),
         "per_class": shown.confusion.per_class(),
+        "misclassified": misclassified(shown),
         "layers": pd.DataFrame(layer_rows(shown)),
     }
     if shown.history:
@@ -115,6 +116,15 @@ def tables(shown: Shown) -> dict[str, pd.DataFrame]:
         norm = np.linalg.norm(weights.rows, axis=1)
         found[f"weights_{slug(weights.name)}"] = pd.DataFrame({"unit": np.arange(len(weights.rows)), "favoured_class": names[weights.favourite], "norm": norm})
     return found
+
+
+def misclassified(shown: Shown) -> pd.DataFrame:
+    """Every image that the model got wrong with all its probabilities, by directed pair, most confidently wrong first."""
+    from fmnist_viz.analysis.confusion import predictions_frame
+
+    frame = predictions_frame(shown.seen.predictions)
+    wrong = frame[~frame["correct"]].drop(columns="correct")
+    return wrong.sort_values(["label", "prediction", "margin"], ascending=[True, True, False], kind="stable")
 
 
 def layer_rows(shown: Shown) -> list[dict[str, str]]:

@@ -10,7 +10,7 @@ from fmnist_viz.core.types import Projection
 METHOD_NAMES = {"pca": "PCA", "tsne": "t-SNE", "umap": "UMAP"}
 _SHOWN = {  # parameter -> how it is said; the order is the order of the caption
     "perplexity": "perplexity {:g}", "n_neighbors": "{} neighbours", "min_dist": "min. distance {:g}", "n_iter": "{} iterations", "n_epochs": "{} epochs",
-    "metric": "{}", "pca_dims": "PCA to {} for distances", "duplicates": "{:,} duplicate rows", "lowered": "lowered to fit n: {}",
+    "metric": "{}", "metric_note": "{}", "pca_dims": "PCA to {} for distances", "duplicates": "{:,} duplicate rows", "lowered": "lowered to fit n: {}",
 }  # fmt: skip
 
 
@@ -18,7 +18,7 @@ def parameter_text(projection: Projection) -> str:
     """``t-SNE, perplexity 30, 500 iterations, euclidean, PCA to 50 for distances, seed 0``."""
     p = projection.parameters
     words = [METHOD_NAMES.get(projection.method, projection.method)]
-    words += [text.format(p[name]) for name, text in _SHOWN.items() if p.get(name)]
+    words += [text.format(p[name]) for name, text in _SHOWN.items() if p.get(name) is not None]
     if projection.method == "pca" and p.get("variance"):
         words.append("axes hold " + " + ".join(f"{100 * v:.1f} %" for v in p["variance"][: projection.coords.shape[1]]) + " of the variance")
     return ", ".join([*words, f"seed {projection.seed}"])

@@ -48,7 +48,9 @@ def _intelex(graph: NeighborGraph, start: NDArray[np.float32], perplexity: float
     # The point itself must stand in each row, or each point's nearest neighbour is silently dropped.
     indices, distances = graph.with_self(k)
     matrix = csr_matrix((distances.ravel(), indices.ravel(), np.arange(0, n * k + 1, k)), shape=(n, n))
-    model = TSNE(2, perplexity=perplexity, metric="precomputed", init=start, max_iter=n_iter, random_state=seed, n_jobs=threads)
+    # Its stopping rules end the descent of saturated representations (softmax outputs) long before n_iter: recall@15 .64 instead of .67.
+    stops = {"min_grad_norm": 0.0, "n_iter_without_progress": n_iter}
+    model = TSNE(2, perplexity=perplexity, metric="precomputed", init=start, max_iter=n_iter, random_state=seed, n_jobs=threads, **stops)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*Precomputed sparse input was not sorted.*")
         coords = model.fit_transform(matrix)
