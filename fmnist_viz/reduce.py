@@ -37,11 +37,16 @@ def pca(X: NDArray[np.float32], components: int) -> Reduction:
     return Reduction(np.ascontiguousarray(scores, np.float32), np.asarray(model.explained_variance_ratio_, np.float64))
 
 
+TEST_WIDTH = 64  # columns of the sketch that judges the others: what is left out is known to a few percent of itself
+
+
 class SinglePassPCA:
     """Randomised PCA of a stream of row blocks, each seen once: memory grows with (rows + width) * components, never with rows * width.
 
     Two sketches are kept: Y = X Omega, a row per sample, and W = Psi X, folded up as blocks pass. With Q an orthonormal basis
-    of the centred Y, X is approximated by Q (Psi Q)^+ W, whose leading singular vectors are the principal axes.
+    of the centred Y, X is approximated by Q (Psi Q)^+ W, whose leading singular vectors are the principal axes. Its singular values
+    are too large where the spectrum has a long tail; how much variance the components hold is therefore read off a third,
+    independent sketch T = X Theta, that had no part in choosing them.
 
     References
     ----------
@@ -55,8 +60,10 @@ class SinglePassPCA:
         range_width, core_width = self._widths(rows, width, components)
         self._shift: NDArray[np.float32] | None = None
         self._omega = rng.standard_normal((width, range_width), dtype=np.float32)
+        self._theta = np.random.default_rng([seed, width, 2]).standard_normal((width, TEST_WIDTH), dtype=np.float32)
         self._psi_rng = np.random.default_rng([seed, width, 1])
         self._y = np.empty((rows, range_width), np.float32)
+        self._test = np.empty((rows, TEST_WIDTH), np.float32)
         self._w = np.zeros((core_width, width), np.float32)
         self._psi = np.empty((core_width, rows), np.float32)
         self._sum = np.zeros(width, np.float64)
@@ -71,24 +78,29 @@ class SinglePassPCA:
     @classmethod
     def memory(cls, rows: int, width: int, components: int) -> int:
         """Bytes that a stream of this size holds."""
-        return 4 * (rows + width) * sum(cls._widths(rows, width, components))
+        return 4 * (rows + width) * (sum(cls._widths(rows, width, components)) + TEST_WIDTH)
 
     def add(self, block: NDArray[np.float32]) -> None:
         """Take the next rows (m, width)."""
         if self._shift is None:  # near enough to the mean that nothing cancels when the exact one is taken off at the end
-            self._shift = block.mean(axis=0, dtype=np.float64).astype(np.float32)
-        block = block - self._shift
+            finite = block[np.isfinite(block).all(axis=1)]
+            self._shift = finite.mean(axis=0, dtype=np.float64).astype(np.float32) if len(finite) else np.zeros(block.shape[1], np.float32)
+        with np.errstate(invalid="ignore", over="ignore"):  # rows that are not finite are told apart in the result
+            self._sketch(block - self._shift)
+
+    def _sketch(self, block: NDArray[np.float32]) -> None:
         rows = slice(self._seen, self._seen + len(block))
         psi = self._psi_rng.standard_normal((len(block), len(self._w)), dtype=np.float32).T
         self._psi[:, rows] = psi
         self._y[rows] = block @ self._omega
+        self._test[rows] = block @ self._theta
         self._w += psi @ block
         self._sum += block.sum(axis=0, dtype=np.float64)
         self._square += float(np.einsum("ij,ij->", block, block, dtype=np.float64))
         self._seen = rows.stop
 
     def result(self) -> Reduction:
-        """Scores of every row seen, in the order in which they came, with shares of the exact total variance.
+        """Scores of every row seen, in the order in which they came, with shares of the total variance.
 
         Without variance scores are (n, 0); where a value was not finite they are (n, 1), not finite in exactly the rows that held one, and shares are empty.
         """
@@ -111,9 +123,13 @@ class SinglePassPCA:
         order = np.argsort(values)[::-1][: self.components]
         singular = np.sqrt(np.maximum(values[order], 0))
         keep = singular > 1e-6 * singular[0]
-        scores = (q @ vectors[:, order[keep]]) * singular[keep]
+        axes, singular = q @ vectors[:, order[keep]], singular[keep]
+        test = self._test[:n] - mean @ self._theta
+        left_out = float(np.square(test, dtype=np.float64).sum() - np.square(axes.T @ test).sum()) / TEST_WIDTH
+        held = min(max(1 - left_out / total, 0.0), 1.0)
+        scores = axes * singular
         scores *= np.where(scores[np.abs(scores).argmax(axis=0), np.arange(scores.shape[1])] < 0, -1.0, 1.0)
-        return Reduction(np.ascontiguousarray(scores, np.float32), singular[keep] ** 2 / total)
+        return Reduction(np.ascontiguousarray(scores, np.float32), held * singular**2 / (singular**2).sum())
 
 
 def unit_rows(X: NDArray[Any]) -> NDArray[np.float32]:

@@ -78,6 +78,8 @@ def taken_folder(where: Path) -> str:
 # (name, argv with makers of paths, exit code, error code, fragments of the line)
 Argument = str | Callable[[Path], str]
 MAIN = ("train-and-export", "--data", "sample")
+QUICK = ("--model", "dense128", "--epochs", "1", "--validation", "0")
+ONLY = np.zeros(40, np.uint8)
 DATA: tuple[Argument, ...] = ("data", "--data")
 TABLE: list[tuple[str, tuple[Argument, ...], int, str, list[str]]] = [
     ("unknown-command", ("trian",), 2, "FV-USAGE", ["'trian'", *COMMANDS]),
@@ -88,9 +90,9 @@ TABLE: list[tuple[str, tuple[Argument, ...], int, str, list[str]]] = [
     ("surplus-argument", ("models", "all"), 2, "FV-USAGE", ["all"]),
     ("unknown-model", (*MAIN, "--model", "resnet"), 2, "FV-UNKNOWN-MODEL", ["resnet", *PRESETS]),
     ("unknown-method", (*MAIN, "--methods", "pca,lda"), 2, "FV-UNKNOWN-METHOD", ["lda", "pca, tsne, umap"]),
-    ("unknown-layer", (*MAIN, "--model", "dense128", "--epochs", "1", "--validation", "500", "--layers", "conv9"), 2, "FV-UNKNOWN-LAYER", ["conv9", "pixels", "logits", "dense"]),
-    ("no-method", (*MAIN, "--methods", ""), 2, "FV-", ["pca", "tsne", "umap"]),
-    ("no-layer", (*MAIN, "--layers", ","), 2, "FV-", ["pixels", "layers"]),
+    ("unknown-layer", (*MAIN, *QUICK, "--layers", "conv9"), 2, "FV-UNKNOWN-LAYER", ["conv9", "pixels", "logits", "dense"]),
+    ("no-method", (*MAIN, *QUICK, "--methods", ""), 2, "FV-", ["pca", "tsne", "umap"]),
+    ("no-layer", (*MAIN, *QUICK, "--layers", ","), 2, "FV-", ["pixels", "layers"]),
     ("unknown-metric", (*MAIN, "--metric", "manhattan"), 2, "FV-UNKNOWN-METRIC", ["manhattan", "euclidean, cosine"]),
     ("unknown-optimizer", (*MAIN, "--optimizer", "lion"), 2, "FV-UNKNOWN-OPTIMIZER", ["lion", "adam, sgd, rmsprop"]),
     ("unknown-split", (*MAIN, "--split", "dev"), 2, "FV-UNKNOWN-SPLIT", ["dev", "test, train, all"]),
@@ -115,7 +117,7 @@ TABLE: list[tuple[str, tuple[Argument, ...], int, str, list[str]]] = [
     ("data-label-range", (*DATA, lambda w: _labels_of_npz(w, 10)), 3, "FV-LABEL-RANGE", ["10", "row 7", "0..3"]),
     ("data-not-a-picture", (*DATA, picture_folder), 3, "FV-", ["notes.png"]),
     ("data-no-form", (*DATA, "idx"), 2, "FV-DATA-SOURCE", ["idx:DIR"]),
-    ("one-class", ("train", "--model", "dense128", "--validation", "0", "--data", lambda w: four(w, of=np.zeros(40, np.uint8))), 3, "FV-ONE-CLASS", ["1 class", "2"]),
+    ("one-class", ("train", *QUICK, "--data", lambda w: four(w, of=ONLY)), 3, "FV-ONE-CLASS", ["1 class", "2"]),
     ("export-without-model", ("export", "--data", "sample"), 2, "FV-NO-MODEL-FILE", ["--model-file"]),
     ("model-missing", ("export", "--data", "sample", "--model-file", "mine.keras"), 3, "FV-MODEL-MISSING", ["mine.keras"]),
     ("model-is-html", ("export", "--data", "sample", "--model-file", file_named("page.keras", HTML)), 3, "FV-MODEL", ["page.keras"]),
@@ -292,7 +294,8 @@ def test_paths_in_the_kept_command_are_relative(tmp_path: Path, monkeypatch: pyt
 def test_light_commands_load_nothing_heavy(tmp_path: Path) -> None:
     heavy = ("tensorflow", "keras", "umap", "bokeh", "matplotlib", "pandas", "sklearn", "PIL", "numba")
     for argv in (["--help"], ["models"], ["train", "--model", "resnet"], ["verify", "nowhere"]):
-        code = f"import sys; sys.argv = ['fmnist-viz', *{argv!r}]\nfrom fmnist_viz.cli.failure import run_guarded\nfrom fmnist_viz.cli import app\nrun_guarded(app)\n"
+        code = f"import sys; sys.argv = ['fmnist-viz', *{argv!r}]\nfrom fmnist_viz.cli.failure import run_guarded\n"
+        code += "from fmnist_viz.cli import app\nrun_guarded(app)\n"
         code += f"print('LOADED', sorted(set({heavy!r}) & set(sys.modules)))"
         made = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment(tmp_path / "home"), capture_output=True, text=True, timeout=60)
         assert made.stdout.splitlines()[-1] == "LOADED []", (argv, made.stderr)

@@ -40,7 +40,11 @@ def idx_bytes(array: np.ndarray) -> bytes:
 def write_four(folder: Path, **replaced: np.ndarray | bytes | None) -> Path:
     """Four small gzipped IDX files; a replacement is an array, the raw bytes of the file, or None (leave it out)."""
     contents: dict[str, np.ndarray | bytes | None] = {
-        "train_images": IMAGES, "train_labels": LABELS, "t10k_images": IMAGES[:6], "t10k_labels": LABELS[:6], **replaced,
+        "train_images": IMAGES,
+        "train_labels": LABELS,
+        "t10k_images": IMAGES[:6],
+        "t10k_labels": LABELS[:6],
+        **replaced,
     }
     folder.mkdir(exist_ok=True)
     for key, content in contents.items():

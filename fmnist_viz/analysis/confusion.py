@@ -104,7 +104,7 @@ def confusion(predictions: Predictions) -> Confusion:
 
 
 def predictions_frame(predictions: Predictions) -> pd.DataFrame:
-    """One row per image: sample_id, true, predicted, correct, confidence, margin, pair and the probability of every class.
+    """One row per image: sample_id, label, prediction (numbers), true, predicted (names), correct, confidence, margin, pair and the probability of every class.
 
     `margin` is the probability of the predicted class minus that of the true class (0 where right): from
     "barely" to "confidently wrong". `pair` is ``true -> predicted`` for an error, else ``correct``.
@@ -125,4 +125,5 @@ def predictions_frame(predictions: Predictions) -> pd.DataFrame:
 
 def sentence(pair: Any) -> str:
     """A row of `Confusion.pairs()` in words: ``Shirt → T-shirt/top: 12.1 %, 121 of 1,000 (95 % interval 10.2–14.3)``."""
-    return f"{pair['true']} → {pair['predicted']}: {100 * pair['rate']:.1f} %, {pair['count']:,} of {pair['n_true']:,} (95 % interval {100 * pair['low']:.1f}–{100 * pair['high']:.1f})"
+    interval = f"95 % interval {100 * pair['low']:.1f}–{100 * pair['high']:.1f}"
+    return f"{pair['true']} → {pair['predicted']}: {100 * pair['rate']:.1f} %, {pair['count']:,} of {pair['n_true']:,} ({interval})"

@@ -45,7 +45,7 @@ def takes(*configs: type) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
             for f in dataclasses.fields(config):
                 flag = "--" + f.name.replace("_", "-")
                 annotation = Annotated[
-                    types[f.name], typer.Option(flag, help=help_of(f), rich_help_panel=PANELS[config.__name__], show_default=f.default != "")
+                    types[f.name], typer.Option(flag, help=help_of(f), rich_help_panel=PANELS[config.__name__], show_default=f.default != "")  # type: ignore[valid-type, name-defined]
                 ]
                 parameters.append(inspect.Parameter(f.name, inspect.Parameter.KEYWORD_ONLY, default=f.default, annotation=annotation))
 

@@ -42,7 +42,7 @@ def check_options(config: Any) -> None:
         if not isinstance(value, types) or (isinstance(value, bool) and kind != "bool") or (isinstance(value, float) and not math.isfinite(value)):
             raise UsageError("OPTION-TYPE", name, f"{value!r} is not {words}", f"Give {words}.")
         if kind == "float":
-            value = float(value)
+            value = float(getattr(config, f.name))
             object.__setattr__(config, f.name, value)
         if meta.get("choices") and value not in meta["choices"]:
             raise unknown_choice(f.name.replace("_", " "), str(value), meta["choices"])

@@ -23,6 +23,7 @@ from typing import IO, Any
 from fmnist_viz.core.errors import OutputBusy, ResourceError
 
 STAGING = ".staging-"
+WORK = ".work-"  # scratch folders beside a cache's entries
 LOCK = ".lock"
 
 
@@ -222,5 +223,27 @@ def folder_lock(folder: Path) -> Iterator[None]:
         sweep(folder)
         yield
         os.ftruncate(fd, 0)
+    finally:
+        os.close(fd)
+
+
+@contextlib.contextmanager
+def shared_folder(folder: Path) -> Iterator[None]:
+    """Use a folder that many processes write into; the first one there removes what killed ones left half-made.
+
+    Every user holds a shared lock; who can have it alone for a moment knows that nothing half-made is alive. On Windows nothing is swept.
+    """
+    with disk_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        fd = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o644)
+    try:
+        if os.name != "nt":
+            import fcntl
+
+            if _try_lock(fd):
+                for path in (*folder.glob(f"{WORK}*"), *folder.glob(f"*/{STAGING}*")):
+                    shutil.rmtree(path, ignore_errors=True)
+            fcntl.flock(fd, fcntl.LOCK_SH)
+        yield
     finally:
         os.close(fd)

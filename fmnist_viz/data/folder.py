@@ -199,7 +199,7 @@ def _read(files: list[tuple[Path, int]], root: Path, tally: Tally, limit: Limit,
 
 def _bad_files(bad: list[tuple[str, VizError]], root: str) -> VizError:
     """One error for all bad files: its class is the gravest one's (unsafe, then too large, then bad)."""
-    gravest = max((error for _, error in bad), key=lambda error: ((3, 5, 4).index(error.exit_code)))
+    gravest = max((error for _, error in bad), key=lambda error: (3, 5, 4).index(error.exit_code))
     if len(bad) == 1:
         return gravest
     firsts = listed([f"{name} ({error.fact})" for name, error in sorted(bad, key=lambda item: item[1] is not gravest)])

@@ -54,7 +54,7 @@ class MapDisplay:
         n, classes = len(self.projection.coords), len(self.class_names)
         object.__setattr__(self, "class_names", tuple(self.class_names))
         object.__setattr__(self, "labels", read_only(self.labels, np.int64, (n,), "labels"))
-        if n and not (-1 <= self.labels.min() and self.labels.max() < classes):
+        if n and not (self.labels.min() >= -1 and self.labels.max() < classes):
             raise ValueError(f"labels: outside -1..{classes - 1}")
         if self.correct is not None:
             object.__setattr__(self, "correct", read_only(self.correct, np.bool_, (n,), "correct"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fmnist_viz.core.config import check_options, option
+from fmnist_viz.core.errors import UsageError
 
 
 @dataclass(frozen=True)
@@ -21,3 +22,5 @@ class FeatureConfig:
 
     def __post_init__(self) -> None:
         check_options(self)
+        if not any(name.strip() for name in self.layers.split(",")):
+            raise UsageError("NO-LAYER", "--layers", "names no representation", "Name pixels, logits, probabilities or layers, or '*' for all.")

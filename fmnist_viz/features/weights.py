@@ -26,7 +26,7 @@ class WeightRows:
 
 
 def weight_rows(model: keras.Model, class_means: dict[str, NDArray[np.float64]], *, image_shape: tuple[int, int, int]) -> list[WeightRows]:
-    """Every weight of two or more axes, units as rows: dense kernels (in, out), convolutions (h, w, in, out), their depthwise and
+    """Every weight of two or more axes that is no bias, units as rows: dense kernels (in, out), convolutions (h, w, in, out), their depthwise and
     transposed kin, and of other layers the last axis as units.
 
     A unit's favoured class is the one with the largest mean activation over the mapped images (maps are averaged first); an output unit favours its own class.
@@ -37,7 +37,7 @@ def weight_rows(model: keras.Model, class_means: dict[str, NDArray[np.float64]],
         output = layer.name in graph and any(tensor is model.outputs[0] for tensor in graph[layer.name].outputs)
         for weight in layer.weights:
             value = np.asarray(weight, np.float32)
-            if value.ndim < 2:
+            if value.ndim < 2 or weight.name.endswith("bias"):  # attention's and recurrent layers' biases have two axes
                 continue
             value = _units_last(value, type(layer).__name__, weight.name)
             units = value.shape[-1]

@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, Any
 from fmnist_viz.core.cache import Cache
 from fmnist_viz.core.progress import Progress
 from fmnist_viz.core.runner import Runner
+from fmnist_viz.core.store import WORK, shared_folder
 from fmnist_viz.pipeline.config import RunConfig
 from fmnist_viz.pipeline.folder import RunFolder
 
 if TYPE_CHECKING:
     from fmnist_viz.core.types import DataSet, LabeledImages
+    from fmnist_viz.pipeline.features import ModelFile
 
 
 @dataclass
@@ -35,6 +37,7 @@ class Context:
     threads: int
     scratch: Path
     warnings: list[str] = field(default_factory=list)
+    model: ModelFile | None = None  # the model to export; None where one is trained
     seconds: dict[str, float] = field(default_factory=dict)
 
     @property
@@ -54,12 +57,12 @@ class Context:
 @contextlib.contextmanager
 def scratch_folder(cache: Cache) -> Iterator[Path]:
     """A folder for work in flight, beside the cache so that finished parts can be moved into it."""
-    cache.root.mkdir(parents=True, exist_ok=True)
-    path = Path(tempfile.mkdtemp(prefix=".work-", dir=cache.root))
-    try:
-        yield path
-    finally:
-        shutil.rmtree(path, ignore_errors=True)
+    with shared_folder(cache.root):
+        path = Path(tempfile.mkdtemp(prefix=WORK, dir=cache.root))
+        try:
+            yield path
+        finally:
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def mapped_images(data: DataSet, *, split: str, points: int, seed: int) -> LabeledImages:

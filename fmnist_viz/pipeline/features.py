@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fmnist_viz.core.cache import Entry
+from fmnist_viz.core.cache import Cache, Entry
 from fmnist_viz.core.errors import BadInput
 from fmnist_viz.core.store import sha256_file, staged_file, write_file
 from fmnist_viz.core.types import LabeledImages, Predictions, ReferenceDistances, Representation
@@ -90,7 +90,7 @@ def check_shape(model: keras.Model, images: LabeledImages) -> None:
         )
 
 
-def layer_table(ctx: Context, model: ModelFile, images: LabeledImages) -> list[LayerInfo]:
+def model_layers(cache: Cache, model: ModelFile, images: LabeledImages) -> list[LayerInfo]:
     """All layers of the model, hidden or skipped and why."""
 
     def make(temp: Path) -> dict[str, Any]:
@@ -100,7 +100,7 @@ def layer_table(ctx: Context, model: ModelFile, images: LabeledImages) -> list[L
         probe = images.images[:8].astype(np.float32)
         return {"layers": [dataclasses.asdict(row) for row in layer_table(model.model, probe)], "parameters": int(model.model.count_params())}
 
-    entry = ctx.cache.fetch("layers", {"code": VERSION, "model": model.sha256, "shape": images.images.shape[1:]}, make)
+    entry = cache.fetch("layers", {"code": VERSION, "model": model.sha256, "shape": images.images.shape[1:]}, make)
     return [LayerInfo(**{**row, "shape": tuple(row["shape"])}) for row in entry.record["layers"]]
 
 
@@ -193,7 +193,7 @@ def look(ctx: Context, model: ModelFile, images: LabeledImages, digest: str) -> 
     """Features of the chosen layers for the mapped images, and of the penultimate layer for all training images."""
     config = ctx.config.features
     with ctx.timed("features"):
-        table = layer_table(ctx, model, images)
+        table = model_layers(ctx.cache, model, images)
         layers, special = choose(table, config.layers), chosen_special(config.layers)
         scale = pixel_scale(ctx, table)
         entries = layer_features(ctx, model, images, digest, layers, outputs=True, task="features", scale=scale)

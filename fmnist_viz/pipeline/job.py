@@ -16,17 +16,19 @@ from fmnist_viz.core.errors import BadInput, OutputBusy, ResourceError
 from fmnist_viz.core.manifest import Manifest
 from fmnist_viz.core.progress import Progress, Silent
 from fmnist_viz.core.runner import InlineRunner, LocalRunner, Runner
-from fmnist_viz.core.store import need_space, sha256_file, write_file
+from fmnist_viz.core.store import need_space, write_file
 from fmnist_viz.core.threads import set_threads
 from fmnist_viz.pipeline.config import VERSION, RunConfig, versions
 from fmnist_viz.pipeline.context import Context, mapped_images, scratch_folder
+from fmnist_viz.pipeline.features import ModelFile
 from fmnist_viz.pipeline.folder import RunFolder
+from fmnist_viz.pipeline.preflight import check_request
 
 if TYPE_CHECKING:
     from fmnist_viz.core.types import DataSet, LabeledImages
     from fmnist_viz.features.weights import WeightRows
     from fmnist_viz.pipeline.exports import Shown
-    from fmnist_viz.pipeline.features import ModelFile, Seen
+    from fmnist_viz.pipeline.features import Seen
     from fmnist_viz.pipeline.maps import Mapper, Pending
 
 LOGS = Path("projector_logs")
@@ -68,8 +70,8 @@ def run_job(request: Request) -> Result:
     cache = Cache((request.cache_dir or default_cache_dir()).absolute(), report=progress.warn, read=not request.fresh)
     data, warnings = load_data(request)
     digests = {part.split: part.digest() for part in (data.train, data.test) if part is not None}
-    model_sha = model_digest(config)
-    digest = config.digest(command=request.command, data=str(sorted(digests.items())), threads=threads, model=model_sha)
+    model = model_file(config)
+    digest = config.digest(command=request.command, data=str(sorted(digests.items())), threads=threads, model=model.sha256 if model else "")
     path = request.out or default_folder(config, digest, fresh=request.fresh)
     folder = RunFolder(path)
     if (done := folder.finished(digest)) is not None and not request.fresh and not request.again:
@@ -79,11 +81,12 @@ def run_job(request: Request) -> Result:
         progress.warn(f"{path}: {faults[0]}; making what is damaged again")
     elif request.fresh and request.out and done is not None and not request.overwrite:
         raise OutputBusy("OUT-TAKEN", path, "holds this very run", "Leave out --out to make a new one beside it, or add --overwrite to replace it.")
+    check_request(config, data, cache, model, maps=request.command != "train")
     need_space(path, RUN_BYTES, what="a run")
     need_space(cache.root, RUN_BYTES, what="the cache")
     with folder.open(digest=digest, overwrite=request.overwrite), scratch_folder(cache) as scratch:
         runner: Runner = LocalRunner() if request.workers and threads > 1 else InlineRunner()
-        ctx = Context(config, data, digests, cache, folder, runner, progress, threads, scratch, warnings)
+        ctx = Context(config, data, digests, cache, folder, runner, progress, threads, scratch, warnings, model)
         try:
             _begin(ctx, request, digest)
             (_train_only if request.command == "train" else _whole)(ctx, request)
@@ -125,13 +128,14 @@ def load_data(request: Request) -> tuple[DataSet, list[str]]:
     return data, warnings
 
 
-def model_digest(config: RunConfig) -> str:
+def model_file(config: RunConfig) -> ModelFile | None:
+    """The model to export, opened when it is needed; None where one is to be trained."""
     if config.model_file is None:
-        return ""
+        return None
     path = Path(config.model_file.model_file)
     if not path.is_file():
         raise BadInput("MODEL-MISSING", path, "there is no such file", "Give --model-file a .keras file.")
-    return sha256_file(path)
+    return ModelFile(path, path.stem)
 
 
 def default_folder(config: RunConfig, digest: str, *, fresh: bool) -> Path:
@@ -237,15 +241,13 @@ def _pixels_first(mapper: Mapper, images: LabeledImages, digest: str) -> dict[st
 
 def _model(ctx: Context) -> tuple[ModelFile, dict[str, Any]]:
     """The model to look at, trained now (or before) or brought along, and the record of its training."""
-    from fmnist_viz.pipeline.features import ModelFile
     from fmnist_viz.pipeline.training import train
 
-    if ctx.config.fit is not None:
-        entry = train(ctx)
-        return ModelFile(entry.path / "model.keras", ctx.config.fit.model), dict(entry.record)
-    assert ctx.config.model_file is not None
-    path = Path(ctx.config.model_file.model_file)
-    return ModelFile(path, path.stem), {}
+    if ctx.model is not None:
+        return ctx.model, {}
+    assert ctx.config.fit is not None
+    entry = train(ctx)
+    return ModelFile(entry.path / "model.keras", ctx.config.fit.model), dict(entry.record)
 
 
 def _mapped(mapper: Mapper, images: LabeledImages, seen: Seen, weights: list[WeightRows], early: dict[str, Pending], training: dict[str, Any]) -> Shown:

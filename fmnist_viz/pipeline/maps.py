@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fmnist_viz.core.cache import Entry
+from fmnist_viz.core.config import canonical
 from fmnist_viz.core.intervals import mean_interval
 from fmnist_viz.core.store import write_file
 from fmnist_viz.core.types import NeighborGraph, Projection, ReferenceDistances
@@ -87,7 +88,9 @@ class Pending:
 
     @cached_property
     def yardstick(self) -> Yardstick:
-        return Yardstick(self.reference)
+        made = Yardstick(self.reference)
+        del self.__dict__["reference"]  # 280 MB at 70,000 points, and the yardstick holds its own copy
+        return made
 
 
 class Mapper:
@@ -159,7 +162,7 @@ class Mapper:
         }
         return {
             "code": VERSION,
-            "graph": pending.graph.key,
+            "basis": pending.graph.record["basis"],  # the graph is exact: its k changes nothing that a method reads
             "init": pending.graph.record["init"],
             "method": method,
             "dims": c.dims,
@@ -209,6 +212,7 @@ def _make_graph(temp: Path, source: Source, config: MapConfig, k: int, queries: 
         found = graph_recall(graph, pending.reference, K)
         record["recall"], record["recall_low"], record["recall_high"] = mean_interval(found)
         record |= {"k": graph.k, "recall_k": min(K, graph.k), "queries": len(found)}
+    record["basis"] = hashlib.sha256(base.X.tobytes() + canonical([base.X.shape, base.variance, base.metric, base.note]).encode()).hexdigest()
     record["init"] = hashlib.sha256(np.ascontiguousarray(base.X[:, :3]).tobytes()).hexdigest()
     write_file(temp / "graph.json", json.dumps(record))
     return record

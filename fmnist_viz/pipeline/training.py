@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fmnist_viz.core.cache import Entry
-from fmnist_viz.core.errors import BadInput, Diverged
+from fmnist_viz.core.errors import Diverged
 from fmnist_viz.core.types import LabeledImages
 from fmnist_viz.data.split import stratified_rows, train_validation_rows
-from fmnist_viz.models.zoo import preset
 from fmnist_viz.pipeline.config import VERSION, versions
 from fmnist_viz.pipeline.context import Context
 from fmnist_viz.pipeline.tensorflow import load_tensorflow
@@ -28,11 +27,6 @@ def train(ctx: Context) -> Entry:
     """Train as configured and publish model, history, probe recordings and event files into the run folder."""
     config = ctx.config.fit
     assert config is not None
-    preset(config.model)
-    if ctx.data.train is None:
-        raise BadInput(
-            "NO-TRAINING", ctx.data.source.location, "has no training split", "Add a train level or file, or use `fmnist-viz export` with a model that exists."
-        )
     key = {
         "code": VERSION,
         "fit": dataclasses.asdict(config),
@@ -67,10 +61,9 @@ def _train(ctx: Context, temp: Path) -> dict[str, Any]:
     assert config is not None
     assert data.train is not None
     device = choose_device(ctx.config.compute)
-    check_layers(ctx)
     if device.policy != "float32":
         ctx.progress.say(f"training in {device.policy} ({device.why}); features, probabilities and weights stay float32")
-    train_images, validation = split_validation(data.train, config.validation, seed=ctx.seed)
+    train_images, validation = split_validation(data.train, config.held_out(len(data.train)), seed=ctx.seed)
     probe = data.test.take(stratified_rows(data.test.labels, min(PROBE, len(data.test)), seed=ctx.seed))
     for name in ("train", "validation"):
         shutil.rmtree(run / name, ignore_errors=True)  # event files of an attempt that did not end
@@ -91,23 +84,10 @@ def _train(ctx: Context, temp: Path) -> dict[str, Any]:
     return record
 
 
-def check_layers(ctx: Context) -> None:
-    """Raise for an unknown --layers name before anything is trained, not after."""
-    from fmnist_viz.models.layers import choose, layer_table
-    from fmnist_viz.models.zoo import build
-
-    images, config = ctx.data.test, ctx.config.fit
-    assert config is not None
-    model = build(config.model, input_shape=images.images.shape[1:], classes=len(images.class_names), seed=ctx.seed)
-    choose(layer_table(model, images.images[:8].astype(np.float32)), ctx.config.features.layers)
-
-
 def split_validation(images: LabeledImages, count: int, *, seed: int) -> tuple[LabeledImages, LabeledImages | None]:
     """(training, validation) images; validation is None for 0."""
     if not count:
         return images, None
-    if count >= len(images):
-        raise BadInput("VALIDATION", f"--validation {count}", f"there are only {len(images):,} training images", "Hold out fewer.")
     rows, held_out = train_validation_rows(images.labels, count, seed=seed)
     return images.take(rows), images.take(held_out)
 

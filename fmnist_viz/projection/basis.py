@@ -14,7 +14,7 @@ from fmnist_viz.reduce import pca, unit_rows
 
 SHOWN_COMPONENTS = 10  # whose share of the variance is kept
 ROUNDING = 1e-6  # spread over magnitude up to which single precision made the differences, not the data
-LARGEST = 1e15  # squares of larger values leave single precision
+LARGEST, SMALLEST = 1e15, 1e-15  # squares of larger values and of smaller differences leave single precision
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,9 @@ def basis(representation: Representation, *, metric: str = "euclidean", pca_dims
     if distinct < len(X):
         facts["duplicates"] = len(X) - distinct
     reduced = pca(X, pca_dims or X.shape[1])
-    return Basis(reduced.scores, representation.name, tuple(float(v) for v in reduced.variance[:SHOWN_COMPONENTS]), metric, "", facts)
+    # shares of the whole variance, also where a first reduction has left some of it out
+    kept = float(representation.transform.get("explained_variance", 1.0))
+    return Basis(reduced.scores, representation.name, tuple(kept * float(v) for v in reduced.variance[:SHOWN_COMPONENTS]), metric, "", facts)
 
 
 def _no_structure(representation: Representation) -> str:
@@ -72,6 +74,8 @@ def _no_structure(representation: Representation) -> str:
         return "no structure: all activations are 0 (a dead layer)"
     if float((high - low).max()) <= ROUNDING * largest:
         return "no structure: every row is the same (a constant layer)"
+    if float((high - low).max()) < SMALLEST:
+        return f"no map: values differ by {float((high - low).max()):.0e} at most, too little for distances"
     return ""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fmnist_viz.core.config import check_options, option
-from fmnist_viz.core.errors import unknown_choice
+from fmnist_viz.core.errors import UsageError, unknown_choice
 
 METHODS = ("pca", "tsne", "umap")
 
@@ -28,6 +28,8 @@ class MapConfig:
 
     def __post_init__(self) -> None:
         check_options(self)
+        if not self.method_names:
+            raise UsageError("NO-METHOD", "--methods", "names no method", f"Choose from: {', '.join(METHODS)}.")
         for name in self.method_names:
             if name not in METHODS:
                 raise unknown_choice("method", name, METHODS)

@@ -32,7 +32,9 @@ def initial_coords(basis: Basis, dims: int, *, seed: int) -> NDArray[np.float32]
     return coords
 
 
-def layout(basis: Basis, graph: NeighborGraph | None, method: str, *, config: MapConfig, seed: int, threads: int) -> tuple[NDArray[np.float32], dict[str, Any], str]:
+def layout(
+    basis: Basis, graph: NeighborGraph | None, method: str, *, config: MapConfig, seed: int, threads: int
+) -> tuple[NDArray[np.float32], dict[str, Any], str]:
     """(coordinates float32 (n, 2|3), what was used, note); `graph` may be None where the basis has a note or there are too few rows."""
     n, dims = len(basis.X), config.dims
     start = time.perf_counter()

@@ -22,7 +22,9 @@ def fitting_perplexity(perplexity: float, n: int) -> float:
     return min(perplexity, (n - 1) / 3)
 
 
-def tsne(graph: NeighborGraph, init: NDArray[np.float32], *, perplexity: float, n_iter: int, seed: int, threads: int) -> tuple[NDArray[np.float32], dict[str, Any]]:
+def tsne(
+    graph: NeighborGraph, init: NDArray[np.float32], *, perplexity: float, n_iter: int, seed: int, threads: int
+) -> tuple[NDArray[np.float32], dict[str, Any]]:
     """Coordinates float32 (n, 2|3) and what was used. `init` (n, 2|3) is scaled to a standard deviation of 1e-4 and copied.
 
     Raises RuntimeError where scikit-learn-intelex quietly handed the work to scikit-learn (nine times slower).
@@ -39,8 +41,11 @@ def tsne(graph: NeighborGraph, init: NDArray[np.float32], *, perplexity: float, 
     return _opentsne(graph.head(k), start, perplexity, n_iter, seed, threads)
 
 
-def _intelex(graph: NeighborGraph, start: NDArray[np.float32], perplexity: float, n_iter: int, seed: int, threads: int) -> tuple[NDArray[np.float32], dict[str, Any]]:
-    import sklearnex
+def _intelex(
+    graph: NeighborGraph, start: NDArray[np.float32], perplexity: float, n_iter: int, seed: int, threads: int
+) -> tuple[NDArray[np.float32], dict[str, Any]]:
+    from importlib.metadata import version
+
     from scipy.sparse import csr_matrix
     from sklearnex.manifold import TSNE
 
@@ -57,10 +62,12 @@ def _intelex(graph: NeighborGraph, start: NDArray[np.float32], perplexity: float
     if getattr(model, "_init", None) is None:  # set by the accelerated path only
         raise RuntimeError("scikit-learn-intelex fell back to scikit-learn's t-SNE")
     # Not KL divergence: the library leaves 0 in single precision runs on some builds; scores judge the map instead.
-    return np.asarray(coords, np.float32), {"implementation": f"scikit-learn-intelex {sklearnex.__version__}", "k": k - 1}
+    return np.asarray(coords, np.float32), {"implementation": f"scikit-learn-intelex {version('scikit-learn-intelex')}", "k": k - 1}
 
 
-def _opentsne(graph: NeighborGraph, start: NDArray[np.float32], perplexity: float, n_iter: int, seed: int, threads: int) -> tuple[NDArray[np.float32], dict[str, Any]]:
+def _opentsne(
+    graph: NeighborGraph, start: NDArray[np.float32], perplexity: float, n_iter: int, seed: int, threads: int
+) -> tuple[NDArray[np.float32], dict[str, Any]]:
     import openTSNE
     from openTSNE import TSNEEmbedding
     from openTSNE.affinity import PerplexityBasedNN

@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from fmnist_viz.core.types import NeighborGraph
 
 
-def umap(graph: NeighborGraph, init: NDArray[np.float32], *, n_neighbors: int, min_dist: float, n_epochs: int, seed: int) -> tuple[NDArray[np.float32], dict[str, Any]]:
+def umap(
+    graph: NeighborGraph, init: NDArray[np.float32], *, n_neighbors: int, min_dist: float, n_epochs: int, seed: int
+) -> tuple[NDArray[np.float32], dict[str, Any]]:
     """Coordinates float32 (n, 2|3) and what was used; `n_neighbors` counts the point itself, as umap-learn does.
 
     Seeded, and therefore on one thread: equal input gives equal bytes. umap-learn's own building blocks are called

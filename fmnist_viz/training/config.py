@@ -21,13 +21,22 @@ class FitConfig:
     optimizer: str = option("adam", "Optimiser: adam, sgd or rmsprop.", choices=OPTIMIZERS)
     learning_rate: float = option(0.001, "Step size of the optimiser; 0.001 is Keras's own default for Adam.", low=0)
     # 5,000 of 60,000 give the validation accuracy an interval of about one point; the test split stays untouched
-    validation: int = option(5000, "Training images held out, stratified, to watch training; 0 trains on all and watches nothing.", unit="images", low=0)
+    validation: int = option(
+        -1,
+        "Training images held out, stratified, to watch training; -1: 5,000, or a twelfth where that is less; 0: none, nothing is watched.",
+        unit="images",
+        low=-1,
+    )
 
     def __post_init__(self) -> None:
         check_options(self)
         preset(self.model)
         if self.learning_rate == 0:
             raise UsageError("OPTION-RANGE", "--learning-rate", "0 would train nothing", "Give a positive number.")
+
+    def held_out(self, images: int) -> int:
+        """Validation images of so many training images."""
+        return min(5000, images // 12) if self.validation < 0 else self.validation
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,6 +16,9 @@ from fmnist_viz.core.store import staged_file, write_file
 from fmnist_viz.core.types import LabeledImages
 from fmnist_viz.training.config import FitConfig
 from fmnist_viz.training.device import Device
+
+if TYPE_CHECKING:
+    from fmnist_viz.training.probe import Twin
 
 Picture = np.ndarray  # uint8 (h, w, 3)
 
@@ -37,28 +40,52 @@ def fit(
     The saved model is float32 whatever the training's precision. Returns what the manifest keeps. Raises BadInput for a
     single class, Diverged (after saving the last finite model) where the loss stops being a number.
     """
-    classes = len(train.class_names)
-    if len(np.unique(train.labels)) < 2:
-        raise BadInput(
-            "ONE-CLASS",
-            train.source.location,
-            f"{len(np.unique(train.labels))} class in the training images",
-            "A classifier needs at least 2; `export` can look at a single one.",
-        )
+    check_classes(train)
     import keras
 
     from fmnist_viz.models.zoo import build
-    from fmnist_viz.training.board import Board
     from fmnist_viz.training.finite_loss import FiniteLoss
-    from fmnist_viz.training.probe import ProbeRecorder, Twin
-    from fmnist_viz.training.progress import ScreenProgress
+    from fmnist_viz.training.probe import Twin
     from fmnist_viz.training.stream import training_batches
 
-    shape = tuple(train.images.shape[1:])
-    make = {"input_shape": shape, "classes": classes, "seed": seed}
-    model = _compiled(lambda: build(config.model, policy=device.policy, **make), config, device)
+    def fresh(policy: str) -> Any:
+        return build(config.model, input_shape=train.images.shape[1:], classes=len(train.class_names), seed=seed, policy=policy)
+
+    model = _compiled(lambda: fresh(device.policy), config, device)
     keras.utils.set_random_seed(seed)
-    twin = Twin(lambda: build(config.model, **make))
+    twin, guard = Twin(lambda: fresh("float32")), FiniteLoss()
+    history = model.fit(
+        training_batches(train, batch_size=config.batch_size, epochs=config.epochs, seed=seed),
+        epochs=config.epochs,
+        steps_per_epoch=math.ceil(len(train) / config.batch_size),
+        verbose=0,
+        callbacks=[guard, *_recorders(model, twin, train, validation, probe, folder, boards, config.epochs, progress, pictures)],
+        validation_data=None if validation is None else (validation.images, validation.labels),
+        validation_batch_size=1000,
+    )
+    twin.model.set_weights(guard.weights)
+    with staged_file(folder / "model.keras") as temp:
+        twin.model.save(temp)
+    rows = _history(history.history)
+    write_file(folder / "history.csv", _csv(rows))
+    if guard.failed:
+        epoch, step = guard.failed
+        kept = f"the model after epoch {guard.epoch_of_weights}" if guard.epoch_of_weights else "the untrained model"
+        remedy = f"Try a smaller --learning-rate than {config.learning_rate:g}."
+        raise Diverged("DIVERGED", f"epoch {epoch}, step {step}", f"the loss is not finite; {kept} was kept", remedy)
+    held_out = len(validation) if validation is not None else 0
+    return {"history": rows, "parameters": int(model.count_params()), **device.record(), "train_images": len(train), "validation_images": held_out}
+
+
+def _recorders(
+    model: Any, twin: Twin, train: LabeledImages, validation: LabeledImages | None, probe: LabeledImages, folder: Path, boards: Path,
+    epochs: int, progress: Progress, pictures: Pictures,
+) -> list[Any]:  # fmt: skip
+    """The callbacks that only look on: screen, probe, TensorBoard."""
+    from fmnist_viz.training.board import Board
+    from fmnist_viz.training.probe import ProbeRecorder
+    from fmnist_viz.training.progress import ScreenProgress
+
     watched, what = (validation, "validation") if validation is not None else (probe, "probe")
 
     def confusion(epoch: int) -> Picture | None:
@@ -66,40 +93,19 @@ def fit(
         title = f"epoch {epoch + 1}: {len(watched):,} {what} images"
         return pictures.confusion(watched.labels, logits.argmax(1), watched.class_names, title)
 
-    guard = FiniteLoss()
-    callbacks = [
-        guard,
-        ScreenProgress(progress, config.epochs),
+    return [
+        ScreenProgress(progress, epochs),
         ProbeRecorder(twin, probe, folder / "probe", save_npz),
         Board(boards, sample_grid=lambda: pictures.sample_grid(train), confusion=confusion, validation=validation is not None),
     ]
-    batches = training_batches(train, batch_size=config.batch_size, epochs=config.epochs, seed=seed)
-    watch = None if validation is None else (validation.images, validation.labels)
-    history = model.fit(
-        batches, epochs=config.epochs, steps_per_epoch=math.ceil(len(train) / config.batch_size), verbose=0,
-        callbacks=callbacks, validation_data=watch, validation_batch_size=1000,
-    )  # fmt: skip
-    twin.model.set_weights(guard.weights)
-    with staged_file(folder / "model.keras") as temp:
-        twin.model.save(temp)
-    rows = _history(history.history, config.epochs)
-    write_file(folder / "history.csv", _csv(rows))
-    if guard.failed:
-        epoch, step = guard.failed
-        kept = f"the model after epoch {guard.epoch_of_weights}" if guard.epoch_of_weights else "the untrained model"
-        raise Diverged(
-            "DIVERGED",
-            f"epoch {epoch}, step {step}",
-            f"the loss is not finite; {kept} was kept",
-            f"Try a smaller --learning-rate than {config.learning_rate:g}.",
-        )
-    return {
-        "history": rows,
-        "parameters": int(model.count_params()),
-        **device.record(),
-        "train_images": len(train),
-        "validation_images": len(validation) if validation is not None else 0,
-    }
+
+
+def check_classes(images: LabeledImages) -> None:
+    """Raise BadInput for training images of fewer than two classes."""
+    found = len(np.unique(images.labels))
+    if found < 2:
+        remedy = "A classifier needs at least 2; `export` can look at a single one."
+        raise BadInput("ONE-CLASS", images.source.location, f"{found} class in the training images", remedy)
 
 
 def _compiled(build: Callable[[], Any], config: FitConfig, device: Device) -> Any:
@@ -122,7 +128,7 @@ def save_npz(path: Path, arrays: dict[str, Any]) -> None:
     write_file(path, lambda f: np.savez(f, **arrays))  # type: ignore[arg-type]
 
 
-def _history(columns: dict[str, list[float]], epochs: int) -> dict[str, list[float]]:
+def _history(columns: dict[str, list[float]]) -> dict[str, list[float]]:
     done = len(columns.get("loss", []))
     order = ["loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "seconds"]
     finite = {name: [float(v) if np.isfinite(v) else None for v in columns[name]] for name in order if name in columns}

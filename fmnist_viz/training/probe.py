@@ -47,7 +47,10 @@ class ProbeRecorder(keras.callbacks.Callback):
         self._twin, self._probe, self._folder, self._save = twin, probe, folder, save
 
     def _record(self, number: int) -> None:
-        hidden, logits = self._twin(self.model.get_weights(), self._probe.images)
+        weights = self.model.get_weights()
+        if not all(np.isfinite(w).all() for w in weights):
+            return  # a ReLU turns NaN into 0: logits may look sound where the weights are ruined
+        hidden, logits = self._twin(weights, self._probe.images)
         if np.isfinite(logits).all():
             self._save(self._folder / f"epoch_{number:03d}.npz", {"penultimate": hidden, "logits": logits})
 

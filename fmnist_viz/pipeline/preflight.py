@@ -1,0 +1,52 @@
+"""What can be refused before a folder is touched or a network is trained: a mistake should cost seconds and leave nothing."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from fmnist_viz.core.cache import Cache
+from fmnist_viz.core.errors import BadInput
+from fmnist_viz.core.types import DataSet
+from fmnist_viz.models.layers import SPECIAL, LayerInfo, choose
+from fmnist_viz.models.zoo import build, preset
+from fmnist_viz.pipeline.config import VERSION, RunConfig
+from fmnist_viz.pipeline.features import ModelFile, model_layers
+from fmnist_viz.pipeline.tensorflow import load_tensorflow
+from fmnist_viz.training.fit import check_classes
+
+
+def check_request(config: RunConfig, data: DataSet, cache: Cache, model: ModelFile | None, *, maps: bool) -> None:
+    """Raise for data that cannot be trained on, a model that cannot be opened, a layer that does not exist."""
+    if config.fit is not None:
+        preset(config.fit.model)
+        if data.train is None:
+            raise BadInput(
+                "NO-TRAINING", data.source.location, "has no training split", "Add a train level or file, or use `fmnist-viz export` with a model that exists."
+            )
+        check_classes(data.train)
+        count = config.fit.held_out(len(data.train))
+        if count >= len(data.train):
+            raise BadInput("VALIDATION", f"--validation {count}", f"there are only {len(data.train):,} training images", "Hold out fewer.")
+    if model is not None:
+        choose(model_layers(cache, model, data.test), config.features.layers)
+    elif maps and not all(name.strip() in (*SPECIAL, "*", "") for name in config.features.layers.split(",")):
+        choose(_preset_layers(config, data, cache), config.features.layers)
+
+
+def _preset_layers(config: RunConfig, data: DataSet, cache: Cache) -> list[LayerInfo]:
+    """The layers of a preset that is still to be trained."""
+    assert config.fit is not None
+    name, shape, classes = config.fit.model, data.test.images.shape[1:], len(data.class_names)
+
+    def make(_: Any) -> dict[str, Any]:
+        load_tensorflow()
+        from fmnist_viz.models.layers import layer_table
+
+        untrained = build(name, input_shape=shape, classes=classes, seed=0)
+        return {"layers": [dataclasses.asdict(row) for row in layer_table(untrained, data.test.images[:8].astype(np.float32))]}
+
+    entry = cache.fetch("layers", {"code": VERSION, "preset": name, "shape": shape, "classes": classes}, make)
+    return [LayerInfo(**{**row, "shape": tuple(row["shape"])}) for row in entry.record["layers"]]
