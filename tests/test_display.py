@@ -23,6 +23,7 @@ from fmnist_viz.display.pictures import enlarged
 from fmnist_viz.display.sample_grid import SampleGridDisplay, dark_ground, shown
 from fmnist_viz.display.style import readable, styled
 from fmnist_viz.display.training_curves import TrainingCurvesDisplay
+import itertools
 
 NAMES = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
 HOSTILE = ("$x_1$ & <b>", "_hidden", "上衣 T恤", "a" * 300, "two\nlines\x1b[31m\x00", "100 % $", "{brace}\\frac", "\u202eعربى", "]]>\ud800", "")
@@ -296,7 +297,7 @@ def test_confusion_of_any_size_is_legible(classes: int) -> None:
     width, height = figure.bbox.size
     assert all(box.x0 >= -1 and box.x1 <= width + 1 and box.y0 >= 0 and box.y1 <= height for box in labels)
     rows = [text.get_window_extent(renderer) for text in matrix.get_yticklabels()]
-    assert not any(a.overlaps(b) for a, b in zip(rows, rows[1:], strict=False))
+    assert not any(a.overlaps(b) for a, b in itertools.pairwise(rows))
     assert "Grey: no images of" in display.caption()
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from drawn import QUICK, representation
 from numpy.typing import NDArray
 
 from fmnist_viz.core.types import NeighborGraph

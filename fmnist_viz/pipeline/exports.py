@@ -69,7 +69,10 @@ def publish_maps(ctx: Context, shown: Shown) -> None:
 
 
 def faithfulness_table(shown: Shown) -> pd.DataFrame:
-    """One row per map: representation, method, parameters, n, queries, k, scores with intervals, seconds, the plain-words reading."""
+    """One row per map: representation, method, parameters, n, queries, k, scores with intervals, the plain-words reading.
+
+    Seconds are in the manifest: here they would make the files of equal runs differ.
+    """
     import pandas as pd
 
     rows = []
@@ -81,7 +84,6 @@ def faithfulness_table(shown: Shown) -> pd.DataFrame:
                 scores |= {key: p.scores.get(key) for key in (score, f"{score}_low", f"{score}_high")}
             graph_facts = {"graph_recall": graph.get("recall"), "graph_recall_low": graph.get("recall_low"), "graph_recall_high": graph.get("recall_high")}
             how = "" if p.note else parameter_text(p)
-            seconds = p.parameters.get("seconds")
             rows.append(
                 {
                     "representation": name,
@@ -90,7 +92,6 @@ def faithfulness_table(shown: Shown) -> pd.DataFrame:
                     **scores,
                     **graph_facts,
                     "seed": p.seed,
-                    "seconds": seconds,
                     "reading": reading(p),
                 }
             )
