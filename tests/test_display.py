@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import itertools
 import subprocess
 import sys
 from pathlib import Path
@@ -23,7 +24,6 @@ from fmnist_viz.display.pictures import enlarged
 from fmnist_viz.display.sample_grid import SampleGridDisplay, dark_ground, shown
 from fmnist_viz.display.style import readable, styled
 from fmnist_viz.display.training_curves import TrainingCurvesDisplay
-import itertools
 
 NAMES = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
 HOSTILE = ("$x_1$ & <b>", "_hidden", "上衣 T恤", "a" * 300, "two\nlines\x1b[31m\x00", "100 % $", "{brace}\\frac", "\u202eعربى", "]]>\ud800", "")

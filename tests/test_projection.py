@@ -14,11 +14,11 @@ from drawn import QUICK, representation
 from numpy.typing import NDArray
 
 from fmnist_viz.core.types import NeighborGraph
-from fmnist_viz.neighbors import exact_graph, fast_path
+from fmnist_viz.neighbors import exact_graph, fast_path, reference_distances
 from fmnist_viz.projection import tsne as tsne_module
 from fmnist_viz.projection.basis import Basis, basis
 from fmnist_viz.projection.config import METHODS
-from fmnist_viz.projection.faithfulness import knn_correct, map_neighbors
+from fmnist_viz.projection.faithfulness import Yardstick, faithfulness, knn_correct, map_neighbors
 from fmnist_viz.projection.project import initial_coords, layout
 from fmnist_viz.projection.umap import load_umap, umap
 
@@ -180,6 +180,21 @@ def test_planted_groups_stay_apart(planted: Planted, method: str) -> None:
     assert not note
     assert used["seconds"] >= 0
     assert knn_correct(map_neighbors(coords, 10), planted.labels).mean() > (0.8 if method == "pca" else 0.98)
+
+
+@pytest.mark.parametrize("fast", [True, False], ids=["intelex", "openTSNE"])
+@pytest.mark.parametrize("n_iter", [250, 750])
+@pytest.mark.parametrize("n", [30, 400])
+def test_tsne_keeps_neighbours_of_few_points_in_few_steps(n: int, n_iter: int, fast: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    if fast and not fast_path():
+        pytest.skip("scikit-learn-intelex is not installed")
+    monkeypatch.setattr(tsne_module, "fast_path", lambda: fast)
+    X = np.random.default_rng(n).standard_normal((n, 5)).astype(np.float32)
+    base = basis(representation(X))
+    coords, _, _ = layout(base, exact_graph(base.X, min(91, n - 1)), "tsne", config=replace(QUICK, n_iter=n_iter), seed=0, threads=1)
+    scores = faithfulness(coords, None, Yardstick(reference_distances(X, np.arange(n))))
+    assert scores["trustworthiness"] > {30: 0.75, 400: 0.88}[n]
+    assert scores["recall"] > {30: 0.65, 400: 0.4}[n]
 
 
 def test_pca_map_is_the_leading_components(planted: Planted) -> None:

@@ -264,8 +264,8 @@ def test_validation_is_stratified_and_disjoint(data: DataSet) -> None:
     expected = np.bincount(data.train.labels) * 500 / len(data.train)
     assert np.abs(np.bincount(held_out.labels) - expected).max() < 1
     assert set(split_validation(data.train, 500, seed=4)[1].sample_ids) != set(held_out.sample_ids)  # type: ignore[union-attr]
-    with pytest.raises(BadInput, match="only 5,000"):
-        split_validation(data.train, 5000, seed=3)
+    assert split_validation(data.train, 0, seed=3) == (data.train, None)
+    assert [FitConfig().held_out(n) for n in (60_000, 5_000)] == [5_000, 416]  # a twelfth, never all
 
 
 def test_no_validation_in_mixed_precision(data: DataSet, tmp_path: Path) -> None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
+import hashlib
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from fmnist_viz.core.config import check_options, digest, option
@@ -83,6 +86,20 @@ class RunConfig:
         if self.model_file:
             parts["ModelFileConfig"] = {"sha256": model, "pixel_range": self.model_file.pixel_range}
         return digest({"command": command, "version": VERSION, **parts})
+
+
+# rooms whose code decides what is computed; how it is drawn and told does not
+COMPUTING = ("core", "data", "models", "reduce.py", "neighbors.py", "features", "projection", "analysis", "training")
+
+
+@functools.cache
+def code_digest() -> str:
+    """SHA-256 of the sources of the computing rooms, for cache keys: a changed program never takes an older one's results for its own."""
+    root, h = Path(__file__).resolve().parents[1], hashlib.sha256()
+    for room in COMPUTING:
+        for path in sorted((root / room).rglob("*.py")) if (root / room).is_dir() else [root / room]:
+            h.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    return h.hexdigest()[:16]
 
 
 def versions(*names: str) -> dict[str, str]:

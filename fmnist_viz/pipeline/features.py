@@ -21,7 +21,7 @@ from fmnist_viz.features.extract import RAW_WIDTH, extract, pooled_width
 from fmnist_viz.features.shards import LayerFeatures
 from fmnist_viz.features.weights import WeightRows, weight_rows
 from fmnist_viz.models.layers import LayerInfo, choose, chosen_special, penultimate
-from fmnist_viz.pipeline.config import VERSION, versions
+from fmnist_viz.pipeline.config import code_digest, versions
 from fmnist_viz.pipeline.context import Context
 from fmnist_viz.pipeline.tensorflow import load_tensorflow
 
@@ -100,7 +100,7 @@ def model_layers(cache: Cache, model: ModelFile, images: LabeledImages) -> list[
         probe = images.images[:8].astype(np.float32)
         return {"layers": [dataclasses.asdict(row) for row in layer_table(model.model, probe)], "parameters": int(model.model.count_params())}
 
-    entry = cache.fetch("layers", {"code": VERSION, "model": model.sha256, "shape": images.images.shape[1:]}, make)
+    entry = cache.fetch("layers", {"code": code_digest(), "model": model.sha256, "shape": images.images.shape[1:]}, make)
     return [LayerInfo(**{**row, "shape": tuple(row["shape"])}) for row in entry.record["layers"]]
 
 
@@ -124,7 +124,7 @@ def layer_features(
     config = ctx.config.features
     rows = query_rows(images.labels, seed=ctx.seed)
     base = {
-        "code": VERSION,
+        "code": code_digest(),
         "model": model.sha256,
         "images": digest,
         "scale": scale,
@@ -168,7 +168,10 @@ def layer_features(
     def make(name: str, temp: Path) -> dict[str, Any]:
         if name not in made:  # the first one missing computes all; a damaged entry is found only now
             compute(missing | {name})
-        shutil.copytree(made[name], temp, dirs_exist_ok=True)
+        missing.discard(name)
+        done = made.pop(name)
+        for path in list(done.iterdir()):  # moved, not copied: scratch and cache lie on one disk
+            shutil.move(path, temp / path.name)
         return {"layer": name}
 
     return {name: ctx.cache.fetch("features", key, lambda temp, name=name: make(name, temp)) for name, key in keys.items()}  # type: ignore[misc]
@@ -248,7 +251,7 @@ def load_weights(ctx: Context, model: ModelFile, seen: Seen, images_digest: str,
                 np.savez(path, **arrays)
         return {"names": [w.name for w in found]}
 
-    key = {"code": VERSION, "model": model.sha256, "images": images_digest, "layers": sorted(seen.class_means)}
+    key = {"code": code_digest(), "model": model.sha256, "images": images_digest, "layers": sorted(seen.class_means)}
     entry = ctx.cache.fetch("weights", key, make)
     loaded = []
     for i, name in enumerate(entry.record["names"]):

@@ -21,7 +21,7 @@ from fmnist_viz.core.intervals import mean_interval
 from fmnist_viz.core.store import write_file
 from fmnist_viz.core.types import NeighborGraph, Projection, ReferenceDistances
 from fmnist_viz.neighbors import exact_graph, graph_recall, reference_distances
-from fmnist_viz.pipeline.config import VERSION, versions
+from fmnist_viz.pipeline.config import code_digest, versions
 from fmnist_viz.pipeline.context import Context
 from fmnist_viz.pipeline.features import Source, query_rows
 from fmnist_viz.projection.basis import Basis, basis
@@ -142,7 +142,7 @@ class Mapper:
         n = len(source.representation.X)
         k = max(graph_size(self.config, n), 1)
         key = {
-            "code": VERSION,
+            "code": code_digest(),
             "source": source.key,
             "metric": self.config.metric,
             "pca_dims": self.config.pca_dims,
@@ -161,7 +161,7 @@ class Mapper:
             "umap": {"n_neighbors": c.n_neighbors, "min_dist": c.min_dist, "epochs": c.umap_epochs},
         }
         return {
-            "code": VERSION,
+            "code": code_digest(),
             "basis": pending.graph.record["basis"],  # the graph is exact: its k changes nothing that a method reads
             "init": pending.graph.record["init"],
             "method": method,

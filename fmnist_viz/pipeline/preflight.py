@@ -12,7 +12,7 @@ from fmnist_viz.core.errors import BadInput
 from fmnist_viz.core.types import DataSet
 from fmnist_viz.models.layers import SPECIAL, LayerInfo, choose
 from fmnist_viz.models.zoo import build, preset
-from fmnist_viz.pipeline.config import VERSION, RunConfig
+from fmnist_viz.pipeline.config import RunConfig, code_digest
 from fmnist_viz.pipeline.features import ModelFile, model_layers
 from fmnist_viz.pipeline.tensorflow import load_tensorflow
 from fmnist_viz.training.fit import check_classes
@@ -48,5 +48,5 @@ def _preset_layers(config: RunConfig, data: DataSet, cache: Cache) -> list[Layer
         untrained = build(name, input_shape=shape, classes=classes, seed=0)
         return {"layers": [dataclasses.asdict(row) for row in layer_table(untrained, data.test.images[:8].astype(np.float32))]}
 
-    entry = cache.fetch("layers", {"code": VERSION, "preset": name, "shape": shape, "classes": classes}, make)
+    entry = cache.fetch("layers", {"code": code_digest(), "preset": name, "shape": shape, "classes": classes}, make)
     return [LayerInfo(**{**row, "shape": tuple(row["shape"])}) for row in entry.record["layers"]]

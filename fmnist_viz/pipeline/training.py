@@ -13,7 +13,7 @@ from fmnist_viz.core.cache import Entry
 from fmnist_viz.core.errors import Diverged
 from fmnist_viz.core.types import LabeledImages
 from fmnist_viz.data.split import stratified_rows, train_validation_rows
-from fmnist_viz.pipeline.config import VERSION, versions
+from fmnist_viz.pipeline.config import code_digest, versions
 from fmnist_viz.pipeline.context import Context
 from fmnist_viz.pipeline.tensorflow import load_tensorflow
 
@@ -28,7 +28,7 @@ def train(ctx: Context) -> Entry:
     config = ctx.config.fit
     assert config is not None
     key = {
-        "code": VERSION,
+        "code": code_digest(),
         "fit": dataclasses.asdict(config),
         "compute": {**dataclasses.asdict(ctx.config.compute), "threads": ctx.threads},
         "seed": ctx.seed,
