@@ -46,17 +46,21 @@ def _candidates(X: NDArray[np.float32], k: int) -> NDArray[np.int64]:
         from scipy.spatial import KDTree
 
         return KDTree(X).query(X, k=np.arange(1, k + 1))[1]
-    if fast_path():
+    from sklearn.neighbors import NearestNeighbors as Plain
+
+    # scikit-learn-intelex repeats indices within a row where k comes close to n (measured: from about .99 n)
+    if fast_path() and k <= len(X) // 2:
         from sklearnex.neighbors import NearestNeighbors
     else:
-        from sklearn.neighbors import NearestNeighbors
-    search = NearestNeighbors(n_neighbors=k, algorithm="brute")
-    distances, found = search.fit(X).kneighbors(X)
+        NearestNeighbors = Plain
+    distances, found = NearestNeighbors(n_neighbors=k, algorithm="brute").fit(X).kneighbors(X)
+    repeated = (np.diff(np.sort(found, axis=1), axis=1) == 0).any(axis=1)
     # Single precision orders squares to about 1e-7 of the largest: rows whose neighbours are all close are searched again in double.
     close = distances[:, -1].astype(np.float64) ** 2 < 1e-3 * float(np.einsum("ij,ij->i", X, X, dtype=np.float64).max())
-    if close.any():
+    again = close | repeated
+    if again.any():
         double = X.astype(np.float64)
-        found[close] = search.fit(double).kneighbors(double[close], return_distance=False)
+        found[again] = Plain(n_neighbors=k, algorithm="brute").fit(double).kneighbors(double[again], return_distance=False)
     return found
 
 

@@ -128,7 +128,7 @@ def test_methods_are_read_with_blanks_and_repeats() -> None:
 @pytest.mark.parametrize(
     ("text", "kind", "says"),
     [
-        ("perplexty = 3", UsageError, "setting 'perplexty': there is no such setting. Choose from: epochs, perplexity."),
+        ("perplexty = 3", UsageError, "'perplexty' is no setting. Did you mean perplexity?"),
         ("epochs = ", BadInput, "is not valid TOML"),
         ("[a]\nepochs = 1\n[b]\nepochs = 2", UsageError, "sets epochs twice"),
         (None, BadInput, "cannot be read"),

@@ -13,7 +13,7 @@ from fmnist_viz.cli.options import CacheDir, Config, Fresh, Out, Overwrite, take
 from fmnist_viz.core.errors import UsageError
 from fmnist_viz.data.config import DataConfig
 from fmnist_viz.features.config import FeatureConfig
-from fmnist_viz.pipeline.config import ModelFileConfig, ViewConfig
+from fmnist_viz.pipeline.config import VERSION, ModelFileConfig, ViewConfig
 from fmnist_viz.projection.config import MapConfig
 from fmnist_viz.training.config import ComputeConfig, FitConfig
 
@@ -30,8 +30,17 @@ app = typer.Typer(
 Run = Annotated[Path, typer.Argument(help="A run folder.", show_default=False)]
 
 
+def print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"fmnist-viz {VERSION}")
+        raise typer.Exit
+
+
 @app.callback()
-def common(debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False) -> None:
+def common(
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.", is_eager=True, callback=print_version)] = False,
+) -> None:
     os.environ["FMNIST_VIZ_DEBUG"] = "1" if debug else ""
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from fmnist_viz.cli.screen import Screen, printed
 from fmnist_viz.cli.summary import summary
 from fmnist_viz.core.config import read_toml
-from fmnist_viz.core.errors import UsageError
+from fmnist_viz.core.errors import BadInput
 from fmnist_viz.data.config import DataConfig
 from fmnist_viz.features.config import FeatureConfig
 from fmnist_viz.pipeline.config import ModelFileConfig, RunConfig, ViewConfig
@@ -19,10 +19,10 @@ from fmnist_viz.training.config import ComputeConfig, FitConfig
 
 
 def rerun(run: Path, cache_dir: Path | None) -> None:
-    """Raises UsageError for a run that only trained."""
+    """Raises BadInput for a run that only trained."""
     about = verify(run).about
     if about["kind"] == "train":
-        raise UsageError("NO-MAPS", run, "holds a training without maps", "Use fmnist-viz train-and-export with the same settings.")
+        raise BadInput("NO-MAPS", run, "holds a training without maps", "Use fmnist-viz train-and-export with the same settings.")
     parts = {"data": DataConfig, "features": FeatureConfig, "maps": MapConfig, "view": ViewConfig, "compute": ComputeConfig}
     parts |= {"fit": FitConfig} if about["kind"] == "train-and-export" else {"model_file": ModelFileConfig}
     known = {f.name for part in parts.values() for f in dataclasses.fields(part)}

@@ -32,7 +32,8 @@ def summary(result: Result) -> list[str]:
     lines += [f"warning: {line}" for line in about.get("warnings", [])]
     if (result.path / "projector").exists() or (result.path / "train").exists():
         logs = result.path.parent if result.path.parent != Path("") else result.path
-        lines += ["", f"next:  tensorboard --logdir {logs}", "       then open http://localhost:6006/#projector"]
+        page = "#projector" if (result.path / "projector").exists() else ""
+        lines += ["", f"next:  tensorboard --logdir {logs}", f"       then open http://localhost:6006/{page}"]
     if (result.path / "report.html").exists():
         lines.append(f"       and {result.path / 'report.html'}")
     return lines

@@ -7,6 +7,7 @@ so that an option is written down once.
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import hashlib
 import json
 import math
@@ -107,14 +108,17 @@ def read_toml(path: str, allowed: Iterable[str]) -> dict[str, Any]:
     except OSError as e:
         raise BadInput("CONFIG-MISSING", path, f"cannot be read ({e.strerror})", "Give --config an existing TOML file.") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as e:
-        raise BadInput("CONFIG-SYNTAX", path, f"is not valid TOML: {e}", "Mend that line; a run's own config.toml is a good model.") from None
+        what = "is not a text file" if isinstance(e, UnicodeDecodeError) else f"is not valid TOML: {e}"
+        raise BadInput("CONFIG-SYNTAX", path, what, "Mend that line; a run's own config.toml is a good model.") from None
     flat: dict[str, Any] = {}
     names = set(allowed)
     for key, value in data.items():
         for written, item in value.items() if isinstance(value, dict) else [(key, value)]:
             name = written.replace("-", "_")
             if name not in names:
-                raise unknown_choice("setting", name, sorted(names))
+                close = difflib.get_close_matches(name, names, 1)
+                meant = f"Did you mean {close[0]}?" if close else f"Choose from: {', '.join(sorted(names))}."
+                raise UsageError("UNKNOWN-SETTING", path, f"{name!r} is no setting", meant)
             if name in flat:
                 raise UsageError("CONFIG-TWICE", path, f"sets {name} twice", "Leave one of them out: sections make no difference.")
             flat[name] = item

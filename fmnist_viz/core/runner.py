@@ -75,3 +75,4 @@ class LocalRunner:
             for process in list((getattr(self._pool, "_processes", None) or {}).values()):
                 process.terminate()
         self._pool.shutdown(wait=True, cancel_futures=True)
+        del self._pool  # its semaphores go with it, or the interpreter reports them as leaked at exit

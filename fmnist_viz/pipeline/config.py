@@ -51,6 +51,7 @@ class ModelFileConfig:
     """A model that exists already, for `export`."""
 
     model_file: str = option("", "A Keras 3 .keras file with a functional or sequential classifier.")
+    classes: str = option("", "The model's classes in the order of its outputs, separated by commas; by default read from the run folder that holds the file.")
     pixel_range: str = option(
         "auto",
         "Pixel values that the model takes; auto: 0-255 where it has a Rescaling or Normalization layer, else 0-1.",
@@ -84,7 +85,7 @@ class RunConfig:
         parts["DataConfig"] = {"sha256": data}
         parts["ComputeConfig"] |= {"threads": threads}
         if self.model_file:
-            parts["ModelFileConfig"] = {"sha256": model, "pixel_range": self.model_file.pixel_range}
+            parts["ModelFileConfig"] = {"sha256": model, "pixel_range": self.model_file.pixel_range, "classes": self.model_file.classes}
         return digest({"command": command, "version": VERSION, **parts})
 
 

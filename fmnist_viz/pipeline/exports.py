@@ -204,6 +204,10 @@ def publish_projector(ctx: Context, shown: Shown, predictions: pd.DataFrame) -> 
     metadata["correct"] = np.where(metadata["correct"], "correct", "wrong")
     samples = [ProjectorTensor(s.representation, tuple(shown.maps.get(name, {}).values())) for name, s in shown.seen.sources.items()]
     others = [_weight_tensor(w, shown) for w in shown.weights]
+    if len(rows) < 2:
+        ctx.progress.warn("a single image: there is no Projector folder, it needs at least two points")
+        ctx.folder.record("projector", {"skipped": "a single image"})
+        return
     need_space(ctx.folder.path, sum(4 * len(rows) * s.representation.X.shape[1] for s in shown.seen.sources.values()), what="the Projector folder")
     with ctx.timed("projector"), staged_folder(ctx.folder.path / "projector") as folder:
         facts = write_projector(folder, samples=samples, others=others, images=images, metadata=metadata, rows=rows)

@@ -61,15 +61,15 @@ def load_model(path: Path) -> keras.Model:
     """
     import zipfile
 
-    remedy = "Save the model again with model.save('name.keras')."
+    remedy = "Give a model that Keras 3 saved with model.save('name.keras')."
     try:
         with zipfile.ZipFile(path) as archive:
             bad = archive.testzip()
             missing = {"config.json", "model.weights.h5"} - set(archive.namelist())
     except (zipfile.BadZipFile, OSError, EOFError) as e:
-        raise BadInput("MODEL-UNREADABLE", path.name, f"is no intact .keras archive ({e})", remedy) from None
+        raise BadInput("MODEL-UNREADABLE", path, f"is no intact .keras archive ({e})", remedy) from None
     if bad or missing:
-        raise BadInput("MODEL-UNREADABLE", path.name, f"{bad or ', '.join(sorted(missing))} is {'damaged' if bad else 'missing'} in the archive", remedy)
+        raise BadInput("MODEL-UNREADABLE", path, f"{bad or ', '.join(sorted(missing))} is {'damaged' if bad else 'missing'} in the archive", remedy)
     load_tensorflow()
     import keras
 
@@ -77,7 +77,7 @@ def load_model(path: Path) -> keras.Model:
         return keras.saving.load_model(path, compile=False, safe_mode=True)
     except (ValueError, TypeError, KeyError, OSError) as e:
         first = str(e).strip().splitlines()[0][:200] if str(e).strip() else type(e).__name__
-        raise BadInput("MODEL-UNREADABLE", path.name, f"Keras cannot open it: {first}", "Only built-in layers can be loaded.") from None
+        raise BadInput("MODEL-UNREADABLE", path, f"Keras cannot open it: {first}", "Only built-in layers can be loaded.") from None
 
 
 def check_shape(model: keras.Model, images: LabeledImages) -> None:

@@ -117,6 +117,6 @@ def verify(path: Path) -> Manifest:
         ) from None
     faults = manifest.faults(path)
     if faults:
-        more = f" and {len(faults) - 1} more" if len(faults) > 1 else ""
-        raise Damaged("RUN-DAMAGED", path, f"{faults[0]}{more}", "Make the run again (the same command repairs it), or delete the folder.")
+        more = f"; and {len(faults) - 5} other files" if len(faults) > 5 else ""
+        raise Damaged("RUN-DAMAGED", path, f"{'; '.join(faults[:5])}{more}", "Make the run again (the same command repairs it), or delete the folder.")
     return manifest

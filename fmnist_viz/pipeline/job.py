@@ -17,7 +17,8 @@ from fmnist_viz.core.manifest import Manifest
 from fmnist_viz.core.progress import Progress, Silent
 from fmnist_viz.core.runner import InlineRunner, LocalRunner, Runner
 from fmnist_viz.core.store import need_space, write_file
-from fmnist_viz.core.threads import set_threads
+from fmnist_viz.core.threads import set_threads, usable_cores
+from fmnist_viz.pipeline.classes import known_names, match_classes
 from fmnist_viz.pipeline.config import VERSION, RunConfig, versions
 from fmnist_viz.pipeline.context import Context, mapped_images, scratch_folder
 from fmnist_viz.pipeline.features import ModelFile
@@ -66,11 +67,18 @@ def run_job(request: Request) -> Result:
     """Make (or find) the run that the configuration describes. Raises VizError for everything a person can mend."""
     start = time.perf_counter()
     config, progress = request.config, request.progress
-    threads = set_threads(config.compute.threads)
+    threads = set_threads(min(config.compute.threads, usable_cores()))
+    if config.compute.threads > threads:
+        progress.warn(f"--threads {config.compute.threads}: this process may use {threads} cores, so {threads} threads are taken")
     cache = Cache((request.cache_dir or default_cache_dir()).absolute(), report=progress.warn, read=not request.fresh)
     data, warnings = load_data(request)
-    digests = {part.split: part.digest() for part in (data.train, data.test) if part is not None}
     model = model_file(config)
+    if model is not None and config.model_file is not None:
+        data, unsure = match_classes(data, known_names(model.path, config.model_file.classes), model.path.name)
+        if unsure:
+            warnings.append(unsure)
+            progress.warn(unsure)
+    digests = {part.split: part.digest() for part in (data.train, data.test) if part is not None}
     digest = config.digest(command=request.command, data=str(sorted(digests.items())), threads=threads, model=model.sha256 if model else "")
     path = request.out or default_folder(config, digest, fresh=request.fresh)
     folder = RunFolder(path)
@@ -124,7 +132,7 @@ def load_data(request: Request) -> tuple[DataSet, list[str]]:
     for line in warnings:
         request.progress.warn(line)
     counts = f"{len(data.train) if data.train is not None else 0:,} training and {len(data.test):,} test images"
-    request.progress.say(f"data: {data.source.location}, {counts}, {len(data.class_names)} classes")
+    request.progress.say(f"using {counts} of {len(data.class_names)} classes")
     return data, warnings
 
 
@@ -134,7 +142,8 @@ def model_file(config: RunConfig) -> ModelFile | None:
         return None
     path = Path(config.model_file.model_file)
     if not path.is_file():
-        raise BadInput("MODEL-MISSING", path, "there is no such file", "Give --model-file a .keras file.")
+        fact = "is a folder, not a file" if path.is_dir() else "there is no such file"
+        raise BadInput("MODEL-MISSING", path, fact, "Give --model-file a .keras file.")
     return ModelFile(path, path.stem)
 
 
@@ -168,6 +177,7 @@ def _begin(ctx: Context, request: Request, digest: str) -> None:
             "official": source.official,
             "fallback": source.fallback,
             "notes": source.notes,
+            "class_names": ctx.data.class_names,
         },
         "warnings": ctx.warnings,
         "git": git_state(),

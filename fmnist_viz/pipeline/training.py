@@ -111,6 +111,9 @@ def raster(display: Any, title: str) -> np.ndarray:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     figure = display.plot().get_figure()
+    for ax in figure.axes:  # the title below says more than the display's own
+        for side in ("left", "center", "right"):
+            ax.set_title("", loc=side)
     figure.suptitle(title, fontsize=10, parse_math=False)
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
