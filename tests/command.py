@@ -14,7 +14,7 @@ from unittest import mock
 
 PROGRAM = str(Path(sys.executable).with_name("fmnist-viz"))
 ERROR = re.compile(r"fmnist-viz: error\[FV-[A-Z0-9-]+\] \S.*")
-PROGRESS = re.compile(r"data|training|epoch|features|maps|weights|layers|writing|warning: |cache: |drawing|  ?\S")
+PROGRESS = re.compile(r"data|using|training|epoch|features|maps|weights|layers|writing|warning: |cache: |drawing|  ?\S")
 
 
 @dataclass(frozen=True)
