@@ -116,7 +116,7 @@ def test_one_row_for_every_image(garments: Predictions) -> None:
     frame = predictions_frame(garments)
     assert frame["sample_id"].tolist() == garments.sample_ids.tolist()
     wrong = frame[~frame["correct"]]
-    assert (frame.loc[frame["correct"], "margin"] == 0).all()
+    assert (frame.loc[frame["correct"], "margin"] < 0).all()
     assert (frame.loc[frame["correct"], "pair"] == "correct").all()
     assert (wrong["margin"] > 0).all()
     assert (wrong["pair"] == wrong["true"] + " → " + wrong["predicted"]).all()

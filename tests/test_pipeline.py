@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import csv
 import json
 import os
 import re
@@ -383,6 +384,43 @@ def test_what_a_killed_process_left_in_the_cache_is_swept(base: Path) -> None:
     (base / "cache" / "features" / ".staging-killed012345").mkdir()
     good(call(base, "train", *TRAIN, *ONE, "--out", "swept"))
     assert [p.name for p in (base / "cache").rglob("*") if p.name.startswith((".work-", ".staging-"))] == []
+
+
+# --- no data anywhere -------------------------------------------------------------------------------------------------
+
+
+def test_without_data_and_network_the_sample_stands_in_loudly(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What scripts/demo does on an offline machine: on screen, in the manifest and in the report it says that this is a sample."""
+    monkeypatch.setattr("fmnist_viz.data.fashion_mnist.places", lambda data_dir: [])
+    monkeypatch.setattr("fmnist_viz.data.download.addresses", lambda mirrors=(): ("http://127.0.0.1:9/",))
+    look = ("--model", "dense128", "--epochs", "1", *LOOK, *ONE)
+    refused = call(base, "train-and-export", *look, "--out", "offline")
+    assert refused.code == 3
+    assert not (base / "offline").exists()
+    done = good(call(base, "train-and-export", "--sample-if-missing", *look, "--out", "offline"))
+    about = Manifest.load(base / "offline").about
+    assert about["data"]["fallback"] is True
+    assert all("SAMPLE, not the real data" in text for text in (done.err, done.out, about["warnings"][0], (base / "offline" / "report.html").read_text()))
+
+
+def test_a_models_folder_in_another_order_is_matched_by_name(base: Path, tmp_path: Path) -> None:
+    """Folders sort by name, a model's outputs do not: accuracy on the same images must not depend on the container."""
+    from PIL import Image
+
+    from fmnist_viz.data import DataConfig, load
+
+    test = load(DataConfig(data="sample")).test
+    for i in range(150):
+        where = tmp_path / "photos" / test.class_names[test.labels[i]].replace("/", "-")
+        where.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(test.images[i, :, :, 0]).save(where / f"{i:04d}.png")
+    argv = ("--model-file", str(base / "base" / "model.keras"), "--layers", "logits", "--methods", "pca", *ONE, "--out", "photos-run")
+    good(call(base, "export", "--data", f"folder:{tmp_path / 'photos'}", *argv))
+    rows = list(csv.DictReader((base / "photos-run" / "predictions.csv").open(encoding="utf-8")))
+    own = list(csv.DictReader((base / "base" / "predictions.csv").open(encoding="utf-8")))
+    assert list(rows[0]) == list(own[0])  # the columns of probabilities keep the model's names and order
+    right = sum(row["correct"] == "True" for row in rows) / len(rows)
+    assert right > sum(row["correct"] == "True" for row in own) / len(own) - 0.15
 
 
 # --- a full disk ------------------------------------------------------------------------------------------------------

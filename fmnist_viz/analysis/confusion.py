@@ -106,19 +106,17 @@ def confusion(predictions: Predictions) -> Confusion:
 def predictions_frame(predictions: Predictions) -> pd.DataFrame:
     """One row per image: sample_id, label, prediction (numbers), true, predicted (names), correct, confidence, margin, pair and the probability of every class.
 
-    `margin` is the probability of the predicted class minus that of the true class (0 where right): from
-    "barely" to "confidently wrong". `pair` is ``true -> predicted`` for an error, else ``correct``.
+    `margin` is the highest probability of another class minus that of the true class: negative where right, from
+    "barely" to "confidently wrong" where wrong. `pair` is ``true -> predicted`` for an error, else ``correct``.
     """
     import pandas as pd
 
     names = np.array(predictions.class_names, dtype=object)
     y, p = predictions.y_true, predictions.y_pred
-    rows = np.arange(len(y))
-    margin = predictions.confidence - predictions.y_proba[rows, y]
     pair = np.where(predictions.correct, "correct", names[y] + " → " + names[p])
     frame = {
         "sample_id": predictions.sample_ids, "label": y, "prediction": p, "true": names[y], "predicted": names[p],
-        "correct": predictions.correct, "confidence": predictions.confidence, "margin": margin, "pair": pair,
+        "correct": predictions.correct, "confidence": predictions.confidence, "margin": predictions.margin, "pair": pair,
     }  # fmt: skip
     return pd.DataFrame(frame | {f"p_{name}": predictions.y_proba[:, i] for i, name in enumerate(predictions.class_names)})
 

@@ -145,6 +145,18 @@ class Predictions:
         return self.y_proba.max(axis=1)
 
     @property
+    def margin(self) -> NDArray[np.float32]:
+        """Highest probability among the other classes minus that of the true class, float32 (n,), -1..1.
+
+        Negative where the model is right; where it is wrong, from 0 ("barely") to 1 ("confidently wrong").
+        """
+        rows = np.arange(len(self.y_true))
+        others = self.y_proba.copy()
+        others[rows, self.y_true] = -1
+        best = others.max(axis=1) if others.shape[1] > 1 else np.zeros(len(rows), np.float32)
+        return np.asarray(best - self.y_proba[rows, self.y_true], np.float32)
+
+    @property
     def correct(self) -> NDArray[np.bool_]:
         return self.y_pred == self.y_true
 
