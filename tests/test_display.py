@@ -24,6 +24,7 @@ from fmnist_viz.display.pictures import enlarged
 from fmnist_viz.display.sample_grid import SampleGridDisplay, dark_ground, shown
 from fmnist_viz.display.style import readable, styled
 from fmnist_viz.display.training_curves import TrainingCurvesDisplay
+from fmnist_viz.export.report.curves import curve_panels
 
 NAMES = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
 HOSTILE = ("$x_1$ & <b>", "_hidden", "上衣 T恤", "a" * 300, "two\nlines\x1b[31m\x00", "100 % $", "{brace}\\frac", "\u202eعربى", "]]>\ud800", "")
@@ -259,6 +260,17 @@ def test_map_grid_places_every_map_and_its_scores(real: LabeledImages, pca: Proj
     assert [shorten(name, 40) for name in HOSTILE] == [t for t in texts if t in {shorten(name, 40) for name in HOSTILE}]
 
 
+def test_map_grid_of_weights_says_the_span_of_queries_and_neighbours() -> None:
+    def units(n: int, k: int) -> Projection:
+        scores = {"k": k, "queries": n, "n": n, "trustworthiness": 0.8, "recall": 0.5}
+        return Projection(np.arange(3.0 * n, dtype=np.float32).reshape(n, 3), np.arange(n).astype(str), f"layer{n}", "pca", {}, 0, scores)
+
+    maps, labels = {f"layer{n}": {"pca": units(n, k)} for n, k in ((128, 15), (10, 4))}, {f"layer{n}": np.zeros(n, np.int64) for n in (128, 10)}
+    said = MapGridDisplay(maps, labels, ("a",), meaning="favoured class").caption()
+    assert "n = 10 to 128 points" in said and "10 to 128 queries" in said and "the 4 to 15 nearest neighbours" in said and "vote" not in said
+    assert "their scores are of the 3-D map" in said
+
+
 def test_confusion_frame_equals_numpy_and_its_cells_say_it(real: LabeledImages) -> None:
     rng = np.random.default_rng(0)
     proba = rng.dirichlet(np.ones(10), len(real)).astype(np.float32)
@@ -311,6 +323,7 @@ def test_training_curves_read_what_the_history_says() -> None:
     figure = display.plot()
     lines = {line.get_label(): list(line.get_ydata()) for line in by_gid(figure, "curve-0")[0].lines}
     assert lines["training"] == history["loss"] and lines["validation"] == history["val_loss"]
+    assert [line.get_color() for line in by_gid(figure, "curve-0")[0].lines[:2]] == [line.color for line in curve_panels(history)[0].lines]  # as in the report
     figure.canvas.draw()
     assert all(float(tick).is_integer() for tick in by_gid(figure, "curve-0")[0].get_xticks())
 

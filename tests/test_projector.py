@@ -15,14 +15,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
-from projector_data import NAMES, garments, layer, made_up, pixels, run, table, view, weights
+from projector_data import NAMES, SCORES, garments, layer, made_up, pixels, run, table, view, weights
 
 from fmnist_viz.core.errors import BadInput, Damaged, UsageError
 from fmnist_viz.core.palette import class_colors
-from fmnist_viz.core.types import Representation
+from fmnist_viz.core.types import Projection, Representation
 from fmnist_viz.export.projector import CONFIG, ProjectorTensor, check_folder, class_order, write_projector
 from fmnist_viz.export.projector import writer as writer_module
-from fmnist_viz.export.projector.bookmarks import REQUIRED
+from fmnist_viz.export.projector.bookmarks import REQUIRED, view_label
 from fmnist_viz.export.projector.config import tensor_name
 from fmnist_viz.export.projector.metadata import EMPTY, PIECE, cap_categories, read_as_page, text_columns, tsv
 from fmnist_viz.export.sprite import MAX_SHEET, grid, on_black, square_thumbs, thumb_side, write_sprite
@@ -191,13 +191,19 @@ def test_views_become_bookmarks_with_our_coordinates(written: Any) -> None:
     assert all(key in s for s in states for key in REQUIRED)
     assert states[0]["label"].startswith("PCA, ")
     assert states[1]["label"].startswith("UMAP, 15 neighbours")
-    assert "trustworthiness" in states[1]["label"]
+    assert states[1]["label"].endswith(", seed 0. trust .900 · recall@15 .90 · 15-NN .900")
     assert states[1]["selectedColorOptionName"] == "label"
     assert states[0]["pcaComponentDimensions"] == [0, 1, 2]
     got = np.array([[p["umap-0"], p["umap-1"]] for p in states[1]["projections"]], np.float32)
     assert np.array_equal(got, arguments["samples"][1].views[1].coords[order(arguments)])
     assert len(json.loads((folder / "02_logits.bookmarks.json").read_text())) == 1  # the one with a note has no map
     assert facts["tensors"][2]["views_without_map"] == [{"method": "pca", "note": "constant layer: nothing to see"}]
+
+
+def test_a_label_says_which_tab_its_map_opens_in() -> None:
+    view = Projection(np.zeros((3, 2), np.float32), np.array(list("abc")), "dense", "tsne", {"perplexity": 30, "n_iter": 500, "pca_dims": 50}, 0, SCORES)
+    assert view_label(view) == "t-SNE (opens in the UMAP tab), perplexity 30, 500 iterations, seed 0. trust .900 · recall@15 .90 · 15-NN .900"
+    assert view_label(dataclasses.replace(view, method="umap", scores={})) == "UMAP, perplexity 30, 500 iterations, seed 0"
 
 
 def test_t_sne_never_goes_into_the_slot_that_restarts_it(written: Any) -> None:

@@ -18,11 +18,15 @@ import numpy as np
 import pytest
 
 from fmnist_viz.analysis.confusion import confusion, predictions_frame
+from fmnist_viz.core.palette import NEUTRAL
 from fmnist_viz.core.types import LabeledImages, Predictions, Projection, Source
 from fmnist_viz.export.report import ReportContent, write_report
 from fmnist_viz.export.report.content import aligned, visible
+from fmnist_viz.export.report.maptable import map_table
+from fmnist_viz.export.report.readings import table_reading
+from fmnist_viz.export.report.scatter import RIGHT_OR_WRONG, map_columns, map_item
 from fmnist_viz.export.report.sheet import thumbnail_sheets, thumbnails
-from fmnist_viz.export.report.table import table_of
+from fmnist_viz.export.report.table import layer_table, table_of
 
 FOLDER = Path("/usr/share/datasets/fashion-mnist")
 NAMES = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
@@ -42,6 +46,16 @@ HOSTILE = (
 SCORES = {"k": 15, "queries": 100, "n": 1000}
 for _name, _value in (("trustworthiness", 0.98), ("recall", 0.41), ("knn_accuracy", 0.79)):
     SCORES |= {_name: _value, f"{_name}_low": _value - 0.01, f"{_name}_high": _value + 0.01}
+
+
+def map_rows() -> Any:
+    """A table of maps in which a small weight matrix has the highest recall, as small ones do."""
+    import pandas as pd
+
+    rows = [("pixels", "PCA", 1000, 0.07), ("pixels", "t-SNE", 1000, 0.41), ("dense/kernel", "PCA", 32, 0.78)]
+    frame = pd.DataFrame(rows, columns=["representation", "method", "n", "recall"])
+    said = "Local structure: fair, most of a sentence that is longer than forty signs."
+    return frame.assign(parameters=frame["method"] + ", seed 0", queries=100, k=15, trustworthiness=0.98, graph_recall=0.7, seed=0, reading=said)
 
 
 def raw(name: str, skip: int) -> np.ndarray[Any, np.dtype[np.uint8]]:
@@ -83,7 +97,13 @@ def content_of(images: np.ndarray[Any, Any], labels: np.ndarray[Any, Any], names
 @pytest.fixture(scope="module")
 def content() -> ReportContent:
     images, labels = raw("t10k-images-idx3-ubyte.gz", 16).reshape(-1, 28, 28, 1)[:1000], raw("t10k-labels-idx1-ubyte.gz", 8)[:1000].astype(np.int64)
-    return content_of(images, labels, NAMES)
+    favoured = np.array([0, 1, 1, -1, 2, -1, 3, 4])
+    units = Projection(np.arange(16, dtype=np.float32).reshape(8, 2) ** 2, np.arange(8).astype(str), "dense/kernel", "pca", {}, 0)
+    layers = [{"layer": f"l{i}", "output": out, "parameters": p} for i, (out, p) in enumerate([("26 × 26 × 8", "1,290"), ("128", "320"), ("?", "100,480")])]
+    return content_of(
+        images, labels, NAMES, weights={"dense/kernel": {"pca": units}}, weight_classes={"dense/kernel": favoured}, layers=layers,
+        tables={"Faithfulness of every map": map_rows()},
+    )  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -196,7 +216,7 @@ def test_switching_map_and_colour_changes_fields_and_caption_and_keeps_the_selec
         caption = opened.page.inner_text("#map-caption")
         assert layer in caption
         assert method in caption
-        assert "trustworthiness 0.980 (0.970–0.990)" in caption
+        assert ". Trustworthiness 0.980 (0.970–0.990)" in caption
         seen[layer, method] = (opened.state()["fields"]["x"], caption)
         assert opened.state()["rows"] == rows
     assert len(set(seen.values())) == 3
@@ -265,6 +285,7 @@ def test_matrix_by_keyboard_export_and_sorting(opened: Opened, tmp_path: Path) -
     assert page.get_attribute(".cell:focus", "aria-pressed") == "true"
     with page.expect_download() as download:
         page.click("#export")
+    assert download.value.suggested_filename == "centroids-on-Fashion-MNIST-Pullover-Coat.csv"
     download.value.save_as(tmp_path / "selection.csv")
     with open(tmp_path / "selection.csv", newline="", encoding="utf-8") as f:
         rows = list(csv.DictReader(f))
@@ -276,7 +297,78 @@ def test_matrix_by_keyboard_export_and_sorting(opened: Opened, tmp_path: Path) -
     page.click('#classes th:has-text("recall") button')
     recalls = page.eval_on_selector_all("#classes tbody tr", "rows => rows.map((r) => Number(r.cells[6].dataset.key))")
     assert len(recalls) == 10
+    for name, order in (("parameters", ["320", "1,290", "100,480"]), ("output", ["128", "26 × 26 × 8", "?"])):
+        page.click(f'#layers th:has-text("{name}") button')
+        assert page.eval_on_selector_all(f"#layers tbody td:nth-child({2 + (name == 'parameters')})", "all => all.map((e) => e.textContent)") == order
     assert recalls == sorted(recalls)
+
+
+@pytest.mark.browser
+def test_the_words_below_the_matrix_are_of_the_selection_once_the_pointer_is_gone(opened: Opened) -> None:
+    page, words = opened.page, lambda: opened.page.inner_text("#cell-detail")
+    idle = words()
+    page.hover(f'.cell[data-true="{COAT}"][data-predicted="{PULLOVER}"]')
+    assert "Coat taken for Pullover" in words()
+    page.hover("h1")
+    assert words() == idle
+    page.click(f'.cell[data-true="{PULLOVER}"][data-predicted="{COAT}"]')
+    page.hover('.cell[data-true="0"][data-predicted="0"]')
+    assert "T-shirt/top, predicted right" in words()
+    page.hover("h1")
+    assert "Pullover taken for Coat" in words()
+    page.evaluate("fmnistViz.selectRows([1, 2, 3])")  # as a lasso does
+    assert words() == idle
+    with page.expect_download() as download:
+        page.click("#export")
+    assert download.value.suggested_filename == "centroids-on-Fashion-MNIST-selection.csv"
+    page.evaluate(f"fmnistViz.select({PULLOVER}, {COAT})")
+    page.click("#clear")
+    assert words() == idle
+
+
+@pytest.mark.browser
+def test_every_thumbnail_says_true_and_predicted(opened: Opened, content: ReportContent) -> None:
+    opened.page.evaluate("fmnistViz.selectRows([...Array(200).keys()])")
+    said = opened.page.eval_on_selector_all(
+        "#wall .sample", "all => all.map((e) => [e.firstChild.dataset.index, ...[...e.querySelectorAll('p')].map((p) => p.textContent)])"
+    )
+    p = content.predictions
+    assert len(said) == 200
+    for index, *lines in said:
+        true, predicted = (NAMES[labels[int(index)]] for labels in (p.y_true, p.y_pred))
+        assert lines == ([true] if true == predicted else [true, f"→ {predicted}"])
+    assert opened.page.evaluate("(() => { const e = document.getElementById('wall'); return e.scrollWidth - e.clientWidth; })()") <= 0
+
+
+@pytest.mark.browser
+def test_on_a_phone_a_button_leads_to_the_selection(opened: Opened) -> None:
+    page = opened.page
+    page.evaluate(f"fmnistViz.select({PULLOVER}, {COAT})")
+    assert not page.is_visible("#jump")
+    page.evaluate("fmnistViz.clear()")
+    page.set_viewport_size({"width": 390, "height": 844})
+    assert not page.is_visible("#jump")
+    page.click(f'.cell[data-true="{PULLOVER}"][data-predicted="{COAT}"]')
+    page.wait_for_selector("#jump:visible")
+    assert page.inner_text("#jump") == f"{len(opened.state()['rows'])} images ↓"
+    page.click("#jump")
+    page.wait_for_selector("#jump", state="hidden")
+    assert 0 <= page.locator("#selection-count").bounding_box()["y"] < 200
+    page.evaluate("document.getElementById('made').scrollIntoView()")
+    page.wait_for_timeout(100)
+    assert not page.is_visible("#jump")  # the selection is above now
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+
+
+@pytest.mark.browser
+def test_colours_of_right_and_wrong_and_of_confidence_are_told(opened: Opened) -> None:
+    page = opened.page
+    page.select_option("#color", "correct")
+    told = page.eval_on_selector_all("#legend .chip", "all => all.map((e) => [e.textContent, e.firstChild.style.background])")
+    rgb = [tuple(int(c[i : i + 2], 16) for i in (1, 3, 5)) for c in RIGHT_OR_WRONG]
+    assert told == [[word, f"rgb{color}"] for word, color in zip(("right", "wrong"), rgb, strict=True)]
+    page.select_option("#color", "confidence")
+    assert page.inner_text("#legend").split() == ["confidence", "0", "0.5", "1"]
 
 
 @pytest.mark.browser
@@ -361,6 +453,45 @@ def test_policy_is_there_and_bytes_are_equal_in_another_process_state(report: Pa
     figure()  # moves Bokeh's counter of ids on
     write_report(tmp_path / "again.html", content)
     assert (tmp_path / "again.html").read_bytes() == report.read_bytes()
+
+
+def test_every_row_of_a_weight_matrix_is_drawn_and_dead_ones_are_grey(report: Path, content: ReportContent) -> None:
+    section = report.read_text(encoding="utf-8").split('<section id="weights">')[1].split("</section>")[0]
+    assert section.count("h0") == 8
+    grey = re.search(rf'<path d="([^"]*)" stroke="{NEUTRAL}"[^>]*><title>none</title>', section)
+    assert grey and grey[1].count("h0") == 2
+    assert "8 rows;" in section and "2 of them favour none (grey)" in section
+    assert re.search(rf'style="background:{NEUTRAL}"></i>none', section)
+    assert section.count("excite it most on average") == 1
+
+
+def test_maps_are_compared_with_maps_of_as_many_points() -> None:
+    said = table_reading(map_rows(), ("pixels",))
+    assert "pixels t-SNE keeps most neighbours (recall@15 0.41), pixels PCA fewest (0.07)" in said
+    assert said.endswith("by chance it would be 0.015 (15 of 999).")
+    assert "kernel" not in said
+    assert table_reading(map_rows().iloc[2:], ("pixels",)) == "1 row."
+
+
+def test_the_table_of_maps_starts_with_what_is_read_and_says_the_same_once() -> None:
+    table, notes = map_table(map_rows())
+    names = [c.name for c in table.columns]
+    assert names == ["representation", "method", "reading", "recall", "trustworthiness", "graph recall", "n", "parameters"]
+    assert notes[0] == "In all rows: seed 0, 100 queries, k = 15."
+    assert [line.split(":")[0] for line in notes[1:]] == ["Recall", "Graph recall"]
+
+
+def test_a_column_of_counts_or_sizes_sorts_as_numbers() -> None:
+    table = layer_table([{"layer": "2", "output": "26 × 26 × 1,280", "use": "mapped"}, {"layer": "b", "output": "? × 10", "use": "–"}, {"layer": "c"}])
+    assert [(c.name, c.numeric) for c in table.columns] == [("layer", False), ("output", True), ("use", False)]
+    assert [row[1].key for row in table.rows] == ["865280", "10", ""]
+
+
+def test_errors_keep_their_rings_when_points_are_selected(content: ReportContent) -> None:
+    item = map_item(content, map_columns(content))
+    errors = next(r for r in item["doc"]["roots"][0]["attributes"]["renderers"] if r["attributes"].get("name") == "errors")["attributes"]
+    alpha = {kind: errors[kind]["attributes"]["line_alpha"]["value"] for kind in ("glyph", "selection_glyph", "nonselection_glyph")}
+    assert alpha["selection_glyph"] >= alpha["glyph"] > alpha["nonselection_glyph"] > 0
 
 
 def test_importing_it_loads_no_drawing_library() -> None:

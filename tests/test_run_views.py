@@ -123,7 +123,7 @@ def test_every_map_of_the_run_opens_in_the_report(run_folder: MadeRun, browser: 
             caption = opened.page.inner_text("#map-caption")
             assert layer in caption
             assert title in caption
-            assert "trustworthiness" in caption
+            assert "Trustworthiness" in caption
     assert opened.quiet(), (opened.requests, opened.faults)
     opened.page.close()
 

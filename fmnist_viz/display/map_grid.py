@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ from fmnist_viz.display.lettering import clean, fitted, join, shorten
 from fmnist_viz.display.map import VECTOR_POINTS, MapDisplay, draw_note
 from fmnist_viz.display.pictures import picture_side
 from fmnist_viz.display.style import BODY, DPI, GREY, HEAD, INK, RULE, SMALL, label_colors, styled
-from fmnist_viz.projection.caption import METHOD_NAMES, parameter_text
+from fmnist_viz.projection.caption import METHOD_NAMES, parameter_text, short_scores
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -84,19 +84,19 @@ class MapGridDisplay:
         """n, the values of each method, and what a map may not be read for."""
         every = [p for maps in self.projections.values() for p in maps.values()]
         sizes = sorted({len(p.coords) for p in every if not p.note})
-        n = f"{sizes[0]:,}" + (f" to {sizes[-1]:,}" if len(sizes) > 1 else "") if sizes else "0"
         rows = "representations" if self.meaning == "class" else "weight matrices"
-        said = [f"Rows: {rows}, columns: methods", f"n = {n} points in each map"]
+        said = [f"Rows: {rows}, columns: methods", f"n = {_span(sizes) or 0} points in each map"]
         said += [self._method_text(method) for method in self.methods]
-        scored = next((p.scores for p in every if p.scores), None)
+        scored = [p.scores for p in every if p.scores]
         if scored:
+            votes = [s["k"] for s in scored if "knn_accuracy" in s]
             said.append(
-                f"Below each map: trustworthiness, share of the {scored['k']} nearest neighbours kept (recall)"
-                + (f" and accuracy of a {scored['k']}-nearest-neighbour vote" if "knn_accuracy" in scored else "")
-                + f", over {scored['queries']:,} queries against the representation itself"
+                f"Below each map: trustworthiness, share of the {_span(s['k'] for s in scored)} nearest neighbours kept (recall)"
+                + (f" and accuracy of a vote of the {_span(votes)} nearest neighbours" if votes else "")
+                + f", over {_span(s['queries'] for s in scored)} queries against the representation itself"
             )
         if any(p.coords.shape[1] > 2 for p in every):
-            said.append("Of 3-D maps axes 1 and 2 are drawn")
+            said.append("Of 3-D maps axes 1 and 2 are drawn, their scores are of the 3-D map")
         if {"tsne", "umap"} & set(self.methods):
             said.append("Distances between groups and their sizes are not to be read in t-SNE and UMAP")
         return join(said)
@@ -164,18 +164,14 @@ class MapGridDisplay:
 
 def panel_lines(projection: Projection) -> list[str]:
     """What stands below a panel: ``trust .983 · recall@15 .39 · 15-NN .80``, and for a PCA the variance that its axes hold."""
-    lines, s = [], projection.scores
-    if s:
-        parts = [f"trust {_short(s['trustworthiness'], 3)}", f"recall@{s['k']} {_short(s['recall'], 2)}"]
-        if "knn_accuracy" in s:  # maps of weights have no labels to score
-            parts.append(f"{s['k']}-NN {_short(s['knn_accuracy'], 3)}")
-        lines.append(" · ".join(parts))
+    lines = [short_scores(projection.scores)] if projection.scores else []
     shares = projection.parameters.get("variance") or ()
     if projection.method == "pca" and len(shares):
         lines.append("axes hold " + " + ".join(f"{100 * v:.1f} %" for v in shares[:2]) + " of the variance")
     return lines
 
 
-def _short(value: float, digits: int) -> str:
-    text = f"{value:.{digits}f}"
-    return text[1:] if text.startswith("0.") else text
+def _span(values: Iterable[int]) -> str:
+    """``10 to 128``, or ``15`` where all are equal; empty for none."""
+    found = sorted(set(values))
+    return " to ".join(f"{v:,}" for v in dict.fromkeys([*found[:1], *found[-1:]]))

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_VALIDATION = "#d95f02"
+# The report draws its curves in the same two.
+TRAINING, VALIDATION = RIGHT, "#d95f02"
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ class TrainingCurvesDisplay:
         ax.set_title(clean(metric).replace("_", " ") if metric else "no history", fontsize=HEAD, color=INK, loc="left", parse_math=False)
         ax.set_xlabel("epoch", fontsize=BODY)
         ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-        for name, word, color in ((metric, "training", RIGHT), ("val_" + metric, "validation", _VALIDATION)):
+        for name, word, color in ((metric, "training", TRAINING), ("val_" + metric, "validation", VALIDATION)):
             if not metric or self.history.get(name) is None:
                 continue
             values = [v if math.isfinite(v) else math.nan for v in map(float, self.history[name])]
@@ -104,7 +105,7 @@ class TrainingCurvesDisplay:
             ax.set_axisbelow(True)
             ax.legend(frameon=False, fontsize=SMALL, labelcolor=GREY, loc="best", handlelength=1.4)
         if metric == "loss" and (best := _lowest(self.history.get("val_loss", ()))) is not None:
-            ax.plot(*best, marker="o", markersize=6.5, markerfacecolor="none", markeredgecolor=_VALIDATION, markeredgewidth=0.9, gid="best")
+            ax.plot(*best, marker="o", markersize=6.5, markerfacecolor="none", markeredgecolor=VALIDATION, markeredgewidth=0.9, gid="best")
 
 
 def _last(values: Sequence[float]) -> float | None:

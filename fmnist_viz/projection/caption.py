@@ -25,26 +25,42 @@ def parameter_text(projection: Projection) -> str:
 
 
 def score_text(scores: Mapping[str, Any]) -> str:
-    """``trustworthiness .983 (.982–.984), recall@15 .39 (.38–.40), 15-NN accuracy .80 (.79–.81); 1,000 queries of n = 10,000``."""
+    """``Trustworthiness 0.983 (0.982–0.984), recall@15 0.39 (0.38–0.40), 15-NN accuracy 0.800 (0.792–0.808); 1,000 queries of n = 10,000``."""
     if not scores:
-        return "no scores"
+        return "No scores"
     k = scores["k"]
 
     def one(label: str, name: str, digits: int) -> str:
         value, low, high = (f"{scores[key]:.{digits}f}" for key in (name, f"{name}_low", f"{name}_high"))
         return f"{label} {value} ({low}–{high})"
 
-    parts = [one("trustworthiness", "trustworthiness", 3), one(f"recall@{k}", "recall", 2)]
+    parts = [one("Trustworthiness", "trustworthiness", 3), one(f"recall@{k}", "recall", 2)]
     if "knn_accuracy" in scores:  # maps of weights have no labels to score
         parts.append(one(f"{k}-NN accuracy", "knn_accuracy", 3))
     return f"{', '.join(parts)}; {scores['queries']:,} queries of n = {scores['n']:,}"
 
 
+def short_scores(scores: Mapping[str, Any]) -> str:
+    """``trust .983 · recall@15 .39 · 15-NN .800``: the same scores where there is room for one line; empty where nothing was measured."""
+    if not scores:
+        return ""
+
+    def short(name: str, digits: int) -> str:
+        text = f"{scores[name]:.{digits}f}"
+        return text[1:] if text.startswith("0.") else text
+
+    parts = [f"trust {short('trustworthiness', 3)}", f"recall@{scores['k']} {short('recall', 2)}"]
+    if "knn_accuracy" in scores:
+        parts.append(f"{scores['k']}-NN {short('knn_accuracy', 3)}")
+    return " · ".join(parts)
+
+
 def reading(projection: Projection) -> str:
-    """One plain sentence on what may be read off the map.
+    """What may be read off the map, in plain words.
 
     The words follow trustworthiness (Venna & Kaski 2001) and neighbour recall: thresholds are conventions of this
-    program, stated in docs/architecture.md. Distances between groups are never vouched for in t-SNE and UMAP.
+    program, stated in docs/architecture.md, and the share of lost neighbours is said beside the word, for a threshold
+    hides how near a map is to it. Distances between groups are never vouched for in t-SNE and UMAP.
     """
     if projection.note:
         return projection.note
@@ -52,16 +68,19 @@ def reading(projection: Projection) -> str:
     if not scores:
         return "Faithfulness was not measured."
     trust, recall = scores["trustworthiness"], scores["recall"]
+    lost = f"{100 * (1 - recall):.0f} % of the {scores['k']} nearest neighbours are not kept"
     if trust >= 0.95 and recall >= 0.3:
-        local = "Local structure: good"
+        local = f"Local structure: good, {lost}"
     elif trust >= 0.9:
-        local = "Local structure: fair, most exact neighbours are lost" if recall < 0.3 else "Local structure: fair"
+        local = f"Local structure: fair, {lost}"
     else:
-        local = "Local structure: poor, neighbours on the map are often not neighbours"
+        local = f"Local structure: poor, neighbours on the map are often not neighbours and {lost}"
+    # Every picture of ours is flat; in the third axis points may be near that look far apart here.
+    solid = " Scores are of the 3-D map, not of a flat view of it." if projection.coords.shape[1] > 2 else ""
     if projection.method == "pca":
         shares = projection.parameters.get("variance") or ()
-        return f"{local}; axes are linear and show {100 * sum(shares[: projection.coords.shape[1]]):.0f} % of the variance."
-    return f"{local}; distances between groups and their sizes: not to be read."
+        return f"{local}; axes are linear and show {100 * sum(shares[: projection.coords.shape[1]]):.0f} % of the variance.{solid}"
+    return f"{local}; distances between groups and their sizes: not to be read.{solid}"
 
 
 def caption(projection: Projection) -> str:

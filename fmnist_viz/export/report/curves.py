@@ -7,17 +7,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from fmnist_viz.display.training_curves import TRAINING, VALIDATION
+
 WIDTH, HEIGHT = 440, 184
 LEFT, RIGHT, TOP, BOTTOM = 44, 116, 12, 24
 LINE_GAP = 15  # px between the names at the lines' ends
 
+COLORS = {"training": TRAINING, "validation": VALIDATION}
 PANELS = (("Accuracy", "accuracy", "val_accuracy"), ("Loss", "loss", "val_loss"))
 
 
 @dataclass(frozen=True)
 class Line:
     label: str
-    kind: str  # "training" or "validation": the page's style knows how each is drawn
+    kind: str  # "training" or "validation"
+    color: str  # as in the figure of the same curves
     path: str
     end: float  # y of the name, px
 
@@ -71,7 +75,7 @@ def _panel(title: str, series: Mapping[str, Sequence[float]], epochs: Sequence[f
         ends.append(points[-1][1])
         final = [v for v in line if math.isfinite(v)][-1]
         labels.append(f"{kind} {100 * final:.1f} %" if title == "Accuracy" else f"{kind} {final:.3f}")
-    lines = tuple(Line(label, kind, path, end) for label, kind, path, end in zip(labels, series, paths, _spread(ends), strict=True))
+    lines = tuple(Line(label, kind, COLORS[kind], path, end) for label, kind, path, end in zip(labels, series, paths, _spread(ends), strict=True))
     text = (lambda v: f"{100 * v:.4g} %") if title == "Accuracy" else (lambda v: f"{v:.4g}")
     marks = dict.fromkeys([first, last])
     description = f"{title} by epoch, {'; '.join(labels)} at the end"

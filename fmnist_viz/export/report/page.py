@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import base64
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fmnist_viz.analysis.confusion import Confusion, confusion
-from fmnist_viz.core.palette import class_colors
+from fmnist_viz.core.palette import NEUTRAL, class_colors
 from fmnist_viz.core.store import write_file
 from fmnist_viz.export.report.content import ReportContent
 from fmnist_viz.export.report.curves import curve_panels
+from fmnist_viz.export.report.maptable import is_map_table, map_table
 from fmnist_viz.export.report.readings import (
     classes_reading,
     curves_reading,
@@ -22,11 +23,14 @@ from fmnist_viz.export.report.readings import (
     rate_text,
     table_reading,
 )
-from fmnist_viz.export.report.scatter import map_columns, map_index, map_item, method_order
+from fmnist_viz.export.report.scatter import RIGHT_OR_WRONG, map_columns, map_index, map_item, method_order
 from fmnist_viz.export.report.sheet import ThumbnailSheets, thumbnail_sheets
-from fmnist_viz.export.report.table import layer_table, table_of
+from fmnist_viz.export.report.table import Table, layer_table, table_of
 from fmnist_viz.export.report.weightmap import weight_maps
 from fmnist_viz.projection.caption import METHOD_NAMES
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 HERE = Path(__file__).parent
 # Nothing may be asked of any network and no text may become code; `connect-src` forbids even fetch("data:...").
@@ -76,9 +80,15 @@ def _context(content: ReportContent) -> dict[str, Any]:
         "layers": layer_table(content.layers),
         "layers_reading": layers_reading(content),
         "weight_maps": weight_maps(content),
-        "tables": [(title, table_of(frame), table_reading(frame)) for title, frame in content.tables.items()],
+        "neutral": NEUTRAL,
+        "no_favourite": any((np.asarray(favoured) < 0).any() for favoured in content.weight_classes.values()),
+        "tables": [(title, *_table(frame), table_reading(frame, content.projections)) for title, frame in content.tables.items()],
         **_confusion_context(content, counted),
     }
+
+
+def _table(frame: pd.DataFrame) -> tuple[Table, tuple[str, ...]]:
+    return map_table(frame) if is_map_table(frame) else (table_of(frame), ())
 
 
 def _confusion_context(content: ReportContent, counted: Confusion) -> dict[str, Any]:
@@ -115,6 +125,7 @@ def _data(content: ReportContent, counted: Confusion, maps: list[dict[str, Any]]
         "title": content.title,
         "classes": content.class_names,
         "colors": class_colors(len(content.class_names)),
+        "rightOrWrong": RIGHT_OR_WRONG,
         "ids": content.images.sample_ids.tolist(),
         "labels": p.y_true.tolist(),
         "predictions": p.y_pred.tolist(),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from fmnist_viz.analysis.confusion import Confusion
@@ -74,11 +74,19 @@ def layers_reading(content: ReportContent) -> str:
     return f"{mapped} representation{'s' if mapped != 1 else ''} on the map: {', '.join(content.projections)}." if mapped else "Nothing was mapped."
 
 
-def table_reading(frame: Any) -> str:
-    """For a table of faithfulness: the map that keeps most neighbours; else how many rows there are."""
-    if {"recall", "trustworthiness"} <= set(frame.columns) and frame["recall"].notna().any():
-        best, worst = frame.loc[frame["recall"].idxmax()], frame.loc[frame["recall"].idxmin()]
-        keys = [c for c in frame.columns if frame[c].dtype.kind not in "iufb"][:2]
-        most, fewest = (" ".join(str(row[c]) for c in keys) for row in (best, worst))
-        return f"Keeps most neighbours: {most} (recall {best['recall']:.2f}); fewest: {fewest} ({worst['recall']:.2f})."
+def table_reading(frame: Any, compared: Collection[str] = ()) -> str:
+    """For a table of faithfulness: the maps that keep most and fewest neighbours; else how many rows there are.
+
+    `compared` names the representations of images: recall depends on n and k, so that only maps of equal n and k are
+    compared, those of the most common pair. k / (n - 1) is the recall of points thrown down at random.
+    """
+    if {"recall", "trustworthiness", "n", "k", "representation", "method"} <= set(frame.columns):
+        scored = frame[frame["recall"].notna() & frame["representation"].isin(list(compared))]
+        if len(scored):
+            n, k = (int(v) for v in scored[["n", "k"]].value_counts().index[0])
+            alike = scored[(scored["n"] == n) & (scored["k"] == k)]
+            best, worst = alike.loc[alike["recall"].idxmax()], alike.loc[alike["recall"].idxmin()]
+            most, fewest = (f"{row['representation']} {row['method']}" for row in (best, worst))
+            said = f"Of the maps of images, {most} keeps most neighbours (recall@{k} {best['recall']:.2f}), {fewest} fewest ({worst['recall']:.2f})"
+            return f"{said}; by chance it would be {k / (n - 1):.2g} ({k} of {n - 1:,})."
     return f"{len(frame):,} row{'s' if len(frame) != 1 else ''}."

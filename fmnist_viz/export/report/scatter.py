@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fmnist_viz.core.palette import RIGHT, WRONG, class_colors
+from fmnist_viz.core.palette import WRONG, class_colors
 from fmnist_viz.export.report.content import ReportContent, aligned
 from fmnist_viz.projection.caption import METHOD_NAMES, parameter_text, reading, score_text
 
 # Low to high confidence; every step keeps its distance from a white and from a near-black page.
+# Grey, as most points are right: the palette's blue for "right" is also the first class's.
+RIGHT_OR_WRONG = ("#9aa1aa", WRONG)
 RAMP = ("#d7301f", "#ef8a3c", "#e3c04f", "#5aae9e", "#2b7bba")
 
 
@@ -45,7 +47,7 @@ def color_columns(content: ReportContent) -> dict[str, NDArray[np.uint32]]:
     return {
         "color_class": palette[p.y_true],
         "color_prediction": palette[p.y_pred],
-        "color_correct": np.where(p.correct, _packed([RIGHT])[0], _packed([WRONG])[0]).astype(np.uint32),
+        "color_correct": _packed(list(RIGHT_OR_WRONG))[(~p.correct).astype(int)],
         "color_confidence": _ramp(p.confidence),
     }
 
@@ -128,7 +130,8 @@ def _figure(content: ReportContent, columns: dict[str, NDArray[np.float32]]) -> 
     ring: dict[str, Any] = {"x": x, "y": y, "size": size + 3, "fill_color": None, "line_color": "#1c2026", "line_width": 1}
     errors = CDSView(filter=IndexFilter(indices=np.flatnonzero(~content.predictions.correct).tolist()))
     f.add_glyph(
-        source, Scatter(line_alpha=0.55, **ring), selection_glyph=Scatter(line_alpha=0.0, **ring), nonselection_glyph=Scatter(line_alpha=0.0, **ring),
+        source, Scatter(line_alpha=0.55, **ring), selection_glyph=Scatter(line_alpha=0.9, **{**ring, "size": size + 5}),
+        nonselection_glyph=Scatter(line_alpha=0.2, **ring),
         view=errors, name="errors", visible=False,
     )  # fmt: skip
     spot = ColumnDataSource(data={"x": [], "y": []}, name="spot")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MOST_ROWS = 200
+NOTHING = ("", "–", "?")  # a count or size that is not known
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,18 @@ def table_of(frame: pd.DataFrame, *, percent: tuple[str, ...] = (), titles: dict
 
 
 def layer_table(layers: Any) -> Table:
-    """Rows of text, as they are: one mapping per layer."""
+    """Rows of text, as they are, one mapping per layer; columns of counts (``1,021``) and sizes (``26 × 26 × 32``) sort by their number of values."""
     names = list(dict.fromkeys(name for row in layers for name in row))
-    return Table(tuple(Column(n, False) for n in names), tuple(tuple(Cell(str(row.get(n, ""))) for n in names) for row in layers), len(layers))
+    texts = {n: [str(row.get(n, "")) for row in layers] for n in names}
+    numeric = {n: any(map(_count, texts[n])) and all(_count(text) or text in NOTHING for text in texts[n]) for n in names}
+    columns = tuple(Column(n, numeric[n]) for n in names)
+    rows = tuple(tuple(Cell(texts[n][i], _count(texts[n][i]) if numeric[n] else "") for n in names) for i in range(len(layers)))
+    return Table(columns, rows, len(layers))
+
+
+def _count(text: str) -> str:
+    """``865280`` for ``26 × 26 × 1,280``, sides that are not known left out; empty where the text is no count or size."""
+    sides = [side.replace(",", "") for side in text.split(" × ")]
+    if not all(side == "?" or (side.isascii() and side.isdigit()) for side in sides) or set(sides) == {"?"}:
+        return ""
+    return str(math.prod(int(side) for side in sides if side != "?"))

@@ -48,16 +48,25 @@ def _weight_map(projection: Projection, favoured: NDArray[np.integer] | None, na
         dots: tuple[Dots, ...] = (Dots("all rows", NEUTRAL, _path(at)),)
     else:
         colors = class_colors(len(names))
-        dots = tuple(Dots(names[k], colors[k], _path(at[favoured == k])) for k in range(len(names)) if (favoured == k).any())
+        kinds = [(-1, "none", NEUTRAL), *((k, names[k], colors[k]) for k in range(len(names)))]  # dead units first, below the others
+        dots = tuple(Dots(name, color, _path(at[favoured == k])) for k, name, color in kinds if (favoured == k).any())
     third = " Axes 1 and 2 of a 3-D projection." if projection.coords.shape[1] > 2 else ""
     return WeightMap(method, "", dots, 7 if len(xy) < 200 else 4, f"{parameter_text(projection)}. {reading(projection)}{third}")
 
 
-def weight_maps(content: ReportContent) -> list[tuple[str, int, list[WeightMap]]]:
-    """(weight matrix, number of rows, its maps), in the order given."""
+def _weight_reading(rows: int, favoured: NDArray[np.integer] | None) -> str:
+    if favoured is None:
+        return f"{rows:,} rows; one dot each."
+    dead = int((favoured < 0).sum())
+    grey = f" {dead:,} of them favour none (grey): they answer all classes alike, or their answers are not known." if dead else ""
+    return f"{rows:,} rows; coloured by the class that each favours.{grey}"
+
+
+def weight_maps(content: ReportContent) -> list[tuple[str, str, list[WeightMap]]]:
+    """(weight matrix, sentence on its rows, its maps), in the order given."""
     out = []
     for name, maps in content.weights.items():
-        favoured = content.weight_classes.get(name)
+        favoured = None if name not in content.weight_classes else np.asarray(content.weight_classes[name])
         rows = max((len(p.coords) for p in maps.values()), default=0)
-        out.append((name, rows, [_weight_map(p, None if favoured is None else np.asarray(favoured), content.class_names) for p in maps.values()]))
+        out.append((name, _weight_reading(rows, favoured), [_weight_map(p, favoured, content.class_names) for p in maps.values()]))
     return out

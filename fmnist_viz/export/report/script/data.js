@@ -19,6 +19,9 @@ function element(tag, attributes = {}, ...children) {
   return e;
 }
 
+// Text as a part of a file name: letters and digits of any script, the rest as one hyphen each.
+const slug = (text, otherwise) => text.normalize("NFKC").replace(/[^\p{L}\p{N}]+/gu, "-").replace(/^-+|-+$/g, "").slice(0, 48) || otherwise;
+
 // A name of a class: isolated, so that a right-to-left name cannot turn around the words beside it.
 const bdi = (k) => element("bdi", {}, data.classes[k]);
 const swatch = (k) => { const i = element("i", {class: "swatch"}); i.style.background = data.colors[k]; return i; };

@@ -46,8 +46,9 @@ function colorMap(by) {
   for (const r of [map.points]) for (const g of [r.glyph, r.selection_glyph, r.nonselection_glyph]) g.fill_color = {field: `color_${by}`};
   const legend = byId("legend"), chip = (color, text) => { const i = element("i"); i.style.background = color; return element("span", {class: "chip"}, i, text); };
   legend.hidden = by !== "correct" && by !== "confidence";
-  if (by === "correct") legend.replaceChildren(chip("#1f77b4", "right"), chip("#d62728", "wrong"));
-  if (by === "confidence") legend.replaceChildren("unsure", element("i", {class: "ramp"}), "sure");
+  if (by === "correct") legend.replaceChildren(chip(data.rightOrWrong[0], "right"), chip(data.rightOrWrong[1], "wrong"));
+  if (by === "confidence") legend.replaceChildren("confidence", element("span", {class: "scale"}, element("i", {class: "ramp"}),
+    element("span", {class: "ticks"}, ...["0", "0.5", "1"].map((text) => element("span", {}, text)))));
 }
 
 // Equal scales on both axes: the shape of a map means something, its units do not.

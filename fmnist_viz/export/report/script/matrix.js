@@ -1,5 +1,6 @@
 // The confusion matrix: a grid of buttons, one Tab stop, arrow keys inside.
 const matrix = {mode: "counts", cells: [], pressed: null};
+const noCell = byId("cell-detail").textContent;
 
 function cellWords(t, p) {
   const n = counts[t][p], of = support[t], who = t === p ? `${data.classes[t]}, predicted right` : `${data.classes[t]} taken for ${data.classes[p]}`;
@@ -33,6 +34,7 @@ function buildMatrix() {
     const cell = event.target.closest(".cell");
     if (cell) byId("cell-detail").textContent = cell.getAttribute("aria-label") + ".";
   });
+  for (const kind of ["pointerleave", "focusout"]) grid.addEventListener(kind, showPressed);
   grid.addEventListener("keydown", moveInMatrix);
   for (const button of byId("matrix-mode").children) button.addEventListener("click", () => showMatrix(button.dataset.mode));
   showMatrix("counts");
@@ -60,9 +62,15 @@ function showMatrix(mode) {
   }));
 }
 
+// Below the matrix: the cell that the selection is, or what the matrix is for. A cell under the pointer is shown for as long as it is there.
+function showPressed() {
+  byId("cell-detail").textContent = matrix.pressed ? cellWords(...matrix.pressed) + "." : noCell;
+}
+
 // Which cell the selection is, or null: shown in the matrix and in every list of pairs.
 function pressCell(cell) {
   matrix.pressed = cell;
+  showPressed();
   for (const button of document.querySelectorAll("[data-true]")) {
     const on = Boolean(cell) && Number(button.dataset.true) === cell[0] && Number(button.dataset.predicted) === cell[1];
     if (button.tagName === "BUTTON") button.setAttribute("aria-pressed", on);

@@ -35,7 +35,10 @@ const spaced = (list, limit) => list.length <= limit ? list : Array.from({length
 
 function showSelection() {
   const {rows, active} = selection;
-  byId("selection-count").textContent = active ? `${number(rows.length)} image${rows.length === 1 ? "" : "s"}` : "";
+  const count = `${number(rows.length)} image${rows.length === 1 ? "" : "s"}`;
+  byId("selection-count").textContent = active ? count : "";
+  byId("jump").textContent = `${count} ↓`;
+  showJump();
   byId("clear").disabled = !active;
   byId("export").disabled = !rows.length;
   if (!active) return showIdle();
@@ -54,6 +57,9 @@ function showSelection() {
   byId("wall").scrollTop = 0;
 }
 
+// On a narrow screen the selection is below the matrix and the map: a button leads there for as long as it is out of sight.
+function showJump() { byId("jump").hidden = !selection.active || selection.inSight; }
+
 function showIdle() {
   const all = [...data.labels.keys()].filter(wrong).sort((a, b) => data.margin[b] - data.margin[a] || a - b);
   byId("selection-what").textContent = "Nothing is selected. Choose a cell of the matrix, or draw around points on the map.";
@@ -68,9 +74,16 @@ function wallPart(title, rows) {
     const words = `${data.ids[i]}: ${data.classes[data.labels[i]]}${wrong(i) ? `, taken for ${data.classes[data.predictions[i]]}` : ""}, confidence ${percent(data.confidence[i])} %`;
     const thumb = element("div", {class: "thumb", role: "img", "aria-label": words, "data-sample-id": data.ids[i], "data-index": i});
     showThumb(thumb, i, 56);
-    thumbs.append(thumb);
+    thumbs.append(element("div", {class: "sample"}, thumb, ...labelLines(i)));
   }
   return element("div", {}, element("h3", {}, title), thumbs);
+}
+
+// Below a thumbnail: its class, and for a wrong one what it was taken for; cut to the width, in full on the element's title.
+function labelLines(i) {
+  const t = data.labels[i], p = data.predictions[i], title = `${data.classes[t]} → ${data.classes[p]}`;
+  const line = (...words) => element("p", {title, "aria-hidden": "true"}, ...words);
+  return wrong(i) ? [line(bdi(t)), line("→ ", bdi(p))] : [line(bdi(t))];
 }
 
 function bars(title, rows, of) {
@@ -89,11 +102,16 @@ function bars(title, rows, of) {
   return element("div", {class: "bars"}, element("h3", {}, title), ...lines);
 }
 
+function exportName() {
+  const cell = selection.cell?.map((k) => slug(data.classes[k], `class-${k}`));
+  return `${[slug(data.title, "report"), ...(cell ?? ["selection"])].join("-")}.csv`;
+}
+
 function exportSelection() {
   const quoted = (text) => `"${String(text).replaceAll('"', '""')}"`;
   const lines = selection.rows.map((i) => [data.ids[i], data.classes[data.labels[i]], data.classes[data.predictions[i]]].map(quoted).concat(data.confidence[i], data.margin[i]).join(","));
   const url = URL.createObjectURL(new Blob([["sample_id,true,predicted,confidence,margin", ...lines, ""].join("\r\n")], {type: "text/csv"}));
-  const link = element("a", {href: url, download: "selection.csv"});
+  const link = element("a", {href: url, download: exportName()});
   link.click();
   setTimeout(() => URL.revokeObjectURL(url), 10_000);
 }
@@ -101,6 +119,11 @@ function exportSelection() {
 function bindSelection() {
   byId("clear").addEventListener("click", clearSelection);
   byId("export").addEventListener("click", exportSelection);
+  byId("jump").addEventListener("click", () => byId("selection").scrollIntoView());
+  new IntersectionObserver(([seen]) => {
+    selection.inSight = seen.isIntersecting || seen.boundingClientRect.top < 0;  // no way down to what is above
+    showJump();
+  }, {rootMargin: "0px 0px -120px"}).observe(byId("selection"));
   const wall = byId("wall");
   wall.addEventListener("pointerover", (event) => {
     const thumb = event.target.closest(".thumb");
