@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 RAW_WIDTH = 4096  # up to here vectors are kept as they are
 REDUCED_WIDTH = 200  # the Projector uses at most this many dimensions
-BATCH_BYTES = 128 << 20  # activations held at once
+BATCH_BYTES = 64 << 20  # activations held at once
 QUERY_BYTES = 256 << 20  # raw query vectors held of one wide layer
 SKETCH_BYTES = 4 << 30  # what the reductions of one pass may hold together
 

@@ -14,6 +14,7 @@ from fmnist_viz.core.cache import Cache, default_cache_dir
 from fmnist_viz.core.config import to_toml
 from fmnist_viz.core.errors import BadInput, OutputBusy, ResourceError
 from fmnist_viz.core.manifest import Manifest
+from fmnist_viz.core.memory import peak_memory_mb, release
 from fmnist_viz.core.progress import Progress, Silent
 from fmnist_viz.core.runner import InlineRunner, LocalRunner, Runner
 from fmnist_viz.core.store import need_space, write_file
@@ -230,7 +231,9 @@ def _whole(ctx: Context, request: Request) -> None:
     early = _pixels_first(mapper, images, digest) if config.fit is not None else {}
     model, training = _model(ctx)
     progress.say(f"features of {len(images):,} images")
+    release()  # what training held: the features need the room
     seen = look(ctx, model, images, digest)
+    release()
     publish_predictions(ctx, seen)
     weights = load_weights(ctx, model, seen, digest, images.images.shape[1:])
     progress.say(f"maps of {', '.join(seen.sources)} and of {len(weights)} weight matrices: {', '.join(config.maps.method_names)}")
@@ -315,13 +318,3 @@ def _finish(ctx: Context, seconds: float) -> None:
     }
     about["peak_memory_mb"] = peak_memory_mb()
     ctx.folder.manifest.save(ctx.folder.path)
-
-
-def peak_memory_mb() -> int | None:
-    """Largest resident size of this process and of its largest finished worker, added; None where the platform does not say."""
-    try:
-        import resource
-    except ImportError:
-        return None
-    unit = 1024 if os.uname().sysname != "Darwin" else 1024 * 1024
-    return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss + resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss) // unit
