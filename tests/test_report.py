@@ -508,9 +508,9 @@ def test_mismatched_content_is_refused(content: ReportContent) -> None:
 def test_margin_orders_from_sure_to_confidently_wrong(content: ReportContent) -> None:
     wrong = ~content.predictions.correct
     frame = predictions_frame(content.predictions)
-    assert (content.margin[wrong] >= 0).all()
-    assert (content.margin[~wrong] <= 0).all()
-    np.testing.assert_allclose(content.margin[wrong], frame["margin"].to_numpy()[wrong], atol=1e-6)
+    assert (content.predictions.margin[wrong] >= 0).all()
+    assert (content.predictions.margin[~wrong] <= 0).all()
+    np.testing.assert_allclose(content.predictions.margin[wrong], frame["margin"].to_numpy()[wrong], atol=1e-6)
 
 
 def test_a_map_of_fewer_samples_finds_its_rows(content: ReportContent) -> None:

@@ -75,18 +75,6 @@ class ReportContent:
         """Class names as they are shown."""
         return tuple(visible(name) for name in self.images.class_names)
 
-    @property
-    def margin(self) -> NDArray[np.float32]:
-        """Highest probability among the other classes minus that of the true class, -1..1, float32 (n,).
-
-        Negative where the model is right; from "barely" (0) to "confidently wrong" (1) where it is wrong.
-        """
-        rows, y = np.arange(len(self.images)), self.images.labels
-        others = self.predictions.y_proba.copy()
-        others[rows, y] = -1
-        best = others.max(axis=1) if others.shape[1] > 1 else np.zeros(len(y), np.float32)
-        return best - self.predictions.y_proba[rows, y]
-
 
 def aligned(projection: Projection, sample_ids: NDArray[np.str_]) -> NDArray[np.float32]:
     """The first two axes of a map in the order of `sample_ids`, float32 (n, 2); NaN for samples that it does not hold."""

@@ -130,7 +130,7 @@ def _data(content: ReportContent, counted: Confusion, maps: list[dict[str, Any]]
         "labels": p.y_true.tolist(),
         "predictions": p.y_pred.tolist(),
         "confidence": np.round(p.confidence.astype(float), 4).tolist(),
-        "margin": np.round(content.margin.astype(float), 4).tolist(),
+        "margin": np.round(content.predictions.margin.astype(float), 4).tolist(),
         "low": np.round(low, 4).tolist(),
         "high": np.round(high, 4).tolist(),
         "representations": maps,
