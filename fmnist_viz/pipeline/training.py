@@ -107,14 +107,10 @@ def pictures(class_names: tuple[str, ...]) -> Pictures:
 
 
 def raster(display: Any, title: str) -> np.ndarray:
-    """A display as a picture, uint8 (h, w, 3), with a title line."""
+    """A display as a picture, uint8 (h, w, 3), whose caption begins with the title."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-    figure = display.plot().get_figure()
-    for ax in figure.axes:  # the title below says more than the display's own
-        for side in ("left", "center", "right"):
-            ax.set_title("", loc=side)
-    figure.suptitle(title, fontsize=10, parse_math=False)
+    figure = display.plot(prefix=f"{title[:1].upper()}{title[1:]}")
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     return np.asarray(canvas.buffer_rgba())[..., :3].copy()
