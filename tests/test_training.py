@@ -21,6 +21,7 @@ from fmnist_viz.core.progress import Silent
 from fmnist_viz.core.types import DataSet, LabeledImages
 from fmnist_viz.data import load
 from fmnist_viz.data.config import DataConfig
+from fmnist_viz.models.recipe import Recipe
 from fmnist_viz.training import device as devices
 from fmnist_viz.training.config import ComputeConfig, FitConfig
 from fmnist_viz.training.device import Device, choose_device, choose_policy
@@ -64,7 +65,7 @@ class Trained:
 
 def train(where: Path, data: DataSet, *, validation: int = 200, compute: ComputeConfig | None = None, seed: int = 0, **options: Any) -> Trained:
     from fmnist_viz.pipeline.training import pictures, split_validation
-    from fmnist_viz.training.fit import fit
+    from fmnist_viz.training.fit import Places, fit
 
     assert data.train is not None
     images, held_out = split_validation(data.train.take(np.arange(1000)), validation, seed=seed)
@@ -72,7 +73,8 @@ def train(where: Path, data: DataSet, *, validation: int = 200, compute: Compute
     config = FitConfig(**{"model": "cnn1", "epochs": EPOCHS, "batch_size": 64, "validation": validation, **options})
     device = choose_device(compute or ComputeConfig(device="cpu"))
     draw = pictures(data.class_names)
-    record = fit(images, held_out, probe, where / "model", where / "boards", config=config, device=device, seed=seed, progress=Silent(), pictures=draw)
+    places = Places(where / "model", where / "boards")
+    record = fit(images, held_out, probe, places, config=config, device=device, seed=seed, progress=Silent(), pictures=draw)
     return Trained(where / "model", where / "boards", record, held_out, probe)
 
 
@@ -217,7 +219,7 @@ def test_names_of_event_files_do_not_name_the_machine(trained: Trained) -> None:
 # --- what it depends on -----------------------------------------------------------------------------------------------
 
 
-def order_of(data: DataSet, *, epochs: int, seed: int, batch_size: int = 64) -> list[list[int]]:
+def order_of(data: DataSet, *, epochs: int, seed: int, batch_size: int = 64, order: str = "epoch", first_epoch: int = 0) -> list[list[int]]:
     """Row numbers in the order in which training sees them, epoch by epoch; each image's label is its row."""
     from fmnist_viz.training.stream import training_batches
 
@@ -225,7 +227,8 @@ def order_of(data: DataSet, *, epochs: int, seed: int, batch_size: int = 64) -> 
     some = data.train.take(np.arange(200))
     numbered = LabeledImages(some.images, np.arange(200), tuple(map(str, range(200))), some.sample_ids, "train", some.source)
     seen: list[int] = []
-    for pixels, labels in training_batches(numbered, batch_size=batch_size, epochs=epochs, seed=seed):
+    recipe = Recipe(epochs=epochs, batch_size=batch_size, order=order)
+    for pixels, labels in training_batches(numbered.images, numbered.labels, recipe, seed=seed, first_epoch=first_epoch):
         np.testing.assert_array_equal(pixels.numpy(), some.images[labels.numpy()])
         seen += labels.numpy().tolist()
     return [seen[i : i + 200] for i in range(0, len(seen), 200)]
@@ -322,13 +325,13 @@ def test_no_gpu_is_said_in_one_line(tmp_path: Path) -> None:
 
 
 def test_one_class_cannot_be_trained(data: DataSet, tmp_path: Path) -> None:
-    from fmnist_viz.training.fit import fit
+    from fmnist_viz.training.fit import Places, fit
 
     assert data.train is not None
     shoes = data.train.take(np.flatnonzero(data.train.labels == 9)[:20])
     device = Device("CPU", 1, "float32", "", 1)
     with pytest.raises(BadInput, match=r"1 class .* at least 2"):
-        fit(shoes, None, shoes, tmp_path, tmp_path, config=FitConfig(), device=device, seed=0, progress=Silent(), pictures=None)  # type: ignore[arg-type]
+        fit(shoes, None, shoes, Places(tmp_path, tmp_path), config=FitConfig(), device=device, seed=0, progress=Silent(), pictures=None)  # type: ignore[arg-type]
     assert list(tmp_path.iterdir()) == []
 
 
@@ -355,10 +358,10 @@ def test_divergence_after_a_good_epoch_keeps_that_epoch(data: DataSet, tmp_path:
 
     good = stream.training_batches
 
-    def spoiled(images: LabeledImages, **options: Any) -> Any:
-        steps = -(-len(images) // options["batch_size"])
+    def spoiled(images: Any, labels: Any, recipe: Recipe, **options: Any) -> Any:
+        steps = recipe.steps(len(images))
         poison = lambda i, xy: (tf.where(i == steps + 3, tf.constant(np.nan), tf.cast(xy[0], tf.float32)), xy[1])  # noqa: E731
-        return good(images, **options).enumerate().map(poison)
+        return good(images, labels, recipe, **options).enumerate().map(poison)
 
     monkeypatch.setattr(stream, "training_batches", spoiled)
     with pytest.raises(Diverged, match=r"epoch 2, step \d+: .* the model after epoch 1 was kept"):
@@ -416,7 +419,7 @@ data, out = load(DataConfig(data="sample")), Path(sys.argv[1])
 nothing = fitting.Pictures(lambda images: None, lambda *a: None)
 config = FitConfig(model="dense128", epochs=2, batch_size=100)
 probe = data.test.take(np.arange(100))
-record = fitting.fit(data.train, None, probe, out, out / "boards", config=config, device=device, seed=0, progress=Silent(), pictures=nothing)
+record = fitting.fit(data.train, None, probe, fitting.Places(out, out / "boards"), config=config, device=device, seed=0, progress=Silent(), pictures=nothing)
 assert record["replicas"] == 2, record
 assert device.strategy.num_replicas_in_sync == 2
 assert len(tf.config.list_logical_devices("CPU")) == 2

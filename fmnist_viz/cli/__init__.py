@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from fmnist_viz.cli.options import CacheDir, Config, Fresh, Out, Overwrite, takes
+from fmnist_viz.cli.options import CacheDir, Config, Fresh, Out, Overwrite, Resume, takes
 from fmnist_viz.core.errors import UsageError
 from fmnist_viz.data.config import DataConfig
 from fmnist_viz.features.config import FeatureConfig
@@ -52,20 +52,23 @@ def train_and_export(
     cache_dir: CacheDir = "",
     fresh: Fresh = False,
     overwrite: Overwrite = False,
+    resume: Resume = False,
     sample_if_missing: Annotated[
         bool, typer.Option("--sample-if-missing", help="Go on with the shipped sample, loudly, where Fashion-MNIST can neither be found nor downloaded.")
     ] = False,
     **configs: Any,
 ) -> None:
     """The main job: train a model, map every layer, write figures, tables, the Projector folder and the report."""
-    _make("train-and-export", out, cache_dir, fresh, overwrite, configs, allow_sample=sample_if_missing)
+    _make("train-and-export", out, cache_dir, fresh, overwrite, configs, allow_sample=sample_if_missing, resume=resume)
 
 
 @app.command(rich_help_panel="Make")
 @takes(FitConfig, DataConfig, ViewConfig, ComputeConfig)
-def train(config: Config = "", out: Out = "", cache_dir: CacheDir = "", fresh: Fresh = False, overwrite: Overwrite = False, **configs: Any) -> None:
+def train(
+    config: Config = "", out: Out = "", cache_dir: CacheDir = "", fresh: Fresh = False, overwrite: Overwrite = False, resume: Resume = False, **configs: Any
+) -> None:
     """Train a model with TensorBoard recordings, and nothing else."""
-    _make("train", out, cache_dir, fresh, overwrite, configs)
+    _make("train", out, cache_dir, fresh, overwrite, configs, resume=resume)
 
 
 @app.command(rich_help_panel="Make")
@@ -77,7 +80,9 @@ def export(config: Config = "", out: Out = "", cache_dir: CacheDir = "", fresh: 
     _make("export", out, cache_dir, fresh, overwrite, configs)
 
 
-def _make(command: str, out: str, cache_dir: str, fresh: bool, overwrite: bool, configs: dict[str, Any], *, allow_sample: bool = False) -> None:
+def _make(
+    command: str, out: str, cache_dir: str, fresh: bool, overwrite: bool, configs: dict[str, Any], *, allow_sample: bool = False, resume: bool = False
+) -> None:
     from fmnist_viz.cli.screen import Screen, printed
     from fmnist_viz.cli.summary import summary
     from fmnist_viz.pipeline.config import RunConfig
@@ -104,6 +109,7 @@ def _make(command: str, out: str, cache_dir: str, fresh: bool, overwrite: bool, 
                 Path(cache_dir) if cache_dir else None,
                 fresh=fresh,
                 overwrite=overwrite,
+                resume=resume,
                 allow_sample=allow_sample,
                 progress=screen,
                 workers=True,

@@ -76,7 +76,7 @@ def read_config(context: typer.Context, path: str) -> str:
     if path:
         from fmnist_viz.core.config import read_toml
 
-        names = {parameter.name for parameter in context.command.params} - {"config", "out", "fresh", "overwrite", "debug", "help"}
+        names = {parameter.name for parameter in context.command.params} - {"config", "out", "fresh", "overwrite", "resume", "debug", "help"}
         values = read_toml(path, names)
         kinds = {parameter.name: type(parameter.default) for parameter in context.command.params}
         for name, value in values.items():
@@ -100,4 +100,5 @@ Config = Annotated[
 Out = Annotated[str, typer.Option("--out", help="Run folder; by default projector_logs/<model>-<8 digits of the configuration's digest>.", show_default=False)]
 CacheDir = Annotated[str, typer.Option("--cache-dir", help="Cache shared by all runs; by default the user's cache folder.", show_default=False)]
 Fresh = Annotated[bool, typer.Option("--fresh", help="Make everything anew: no finished run and nothing cached is used.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on with this very training where it was interrupted; the weights end as if it never had been.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace another run's own files in --out; foreign files are never touched.")]

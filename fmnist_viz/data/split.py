@@ -57,3 +57,11 @@ def train_validation_rows(labels: NDArray[np.int64], validation: int, *, seed: i
     free = np.ones(len(labels), dtype=np.bool_)
     free[held] = False
     return np.flatnonzero(free).astype(np.int64), held
+
+
+def random_rows(count: int, share: float, *, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """(train rows, validation rows) as scikit-learn's `train_test_split` deals out `count` rows under `seed`: shuffled, not stratified."""
+    from sklearn.model_selection import train_test_split
+
+    rows, held = train_test_split(np.arange(count, dtype=np.int64), test_size=share, random_state=seed)
+    return rows, held

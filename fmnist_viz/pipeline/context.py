@@ -38,6 +38,7 @@ class Context:
     scratch: Path
     warnings: list[str] = field(default_factory=list)
     model: ModelFile | None = None  # the model to export; None where one is trained
+    resume: bool = False  # go on with an unfinished training
     seconds: dict[str, float] = field(default_factory=dict)
 
     @property

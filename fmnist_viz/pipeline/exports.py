@@ -229,6 +229,12 @@ def _weight_tensor(weights: WeightRows, shown: Shown) -> Any:
     return ProjectorTensor(source.representation, tuple(shown.weight_maps.get(weights.name, {}).values()), table, pictures, weights.name)
 
 
+def held_out_words(training: Mapping[str, Any]) -> str:
+    if training.get("watched") == "test":
+        return "none; the test split was watched, as in the article, and nothing was chosen by it"
+    return f"{training['validation_images']:,} held out" if training["validation_images"] else "none"
+
+
 def model_card(ctx: Context, shown: Shown) -> list[tuple[str, str]]:
     """What was trained on what, and how, for the report."""
     rows = [("model", shown.model), ("parameters", f"{sum(info.parameters for info in shown.seen.table):,}")]
@@ -237,8 +243,8 @@ def model_card(ctx: Context, shown: Shown) -> list[tuple[str, str]]:
         rows += [
             ("recipe", fit.recipe),
             ("training images", f"{t['train_images']:,}"),
-            ("validation images", f"{t['validation_images']:,} held out" if t["validation_images"] else "none"),
-            ("training", f"{fit.epochs} epochs of batches of {fit.batch_size}, {fit.optimizer}, learning rate {fit.learning_rate:g}"),
+            ("validation images", held_out_words(t)),
+            ("training", fit.plan.words()),
             ("precision", f"{t['precision']} ({t['precision_why']}); features, probabilities and weights in float32"),
             ("device", f"{t['device']}, {t['replicas']} replica, {t['threads']} threads"),
         ]

@@ -15,7 +15,7 @@ from fmnist_viz.core.store import LOCK, STAGING, folder_lock, staged_file, stage
 # what each stage publishes; a folder belongs to its stage as a whole
 STAGES: dict[str, tuple[str, ...]] = {
     "config": ("config.toml",),
-    "training": ("model.keras", "history.csv", "probe", "train", "validation"),
+    "training": ("model.keras", "history.csv", "dead_units.csv", "probe", "train", "validation"),
     "features": ("predictions.csv",),
     "maps": ("projections",),
     "tables": ("tables",),

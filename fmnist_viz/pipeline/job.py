@@ -48,6 +48,7 @@ class Request:
     cache_dir: Path | None = None
     fresh: bool = False
     overwrite: bool = False
+    resume: bool = False  # go on with an unfinished training of this very configuration
     again: bool = False  # write the exports again even where the run is finished
     allow_sample: bool = False  # go on with the shipped sample where Fashion-MNIST cannot be had
     progress: Progress = field(default_factory=Silent)
@@ -95,7 +96,7 @@ def run_job(request: Request) -> Result:
     need_space(cache.root, RUN_BYTES, what="the cache")
     with folder.open(digest=digest, overwrite=request.overwrite), scratch_folder(cache) as scratch:
         runner: Runner = LocalRunner() if request.workers and threads > 1 else InlineRunner()
-        ctx = Context(config, data, digests, cache, folder, runner, progress, threads, scratch, warnings, model)
+        ctx = Context(config, data, digests, cache, folder, runner, progress, threads, scratch, warnings, model, request.resume)
         try:
             _begin(ctx, request, digest)
             (_train_only if request.command == "train" else _whole)(ctx, request)

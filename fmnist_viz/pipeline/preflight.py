@@ -39,14 +39,15 @@ def check_request(config: RunConfig, data: DataSet, cache: Cache, model: ModelFi
 def _preset_layers(config: RunConfig, data: DataSet, cache: Cache) -> list[LayerInfo]:
     """The layers of a preset that is still to be trained."""
     assert config.fit is not None
+    hidden = config.fit.hidden_layers
     name, shape, classes = config.fit.model, data.test.images.shape[1:], len(data.class_names)
 
     def make(_: Any) -> dict[str, Any]:
         load_tensorflow()
         from fmnist_viz.models.layers import layer_table
 
-        untrained = build(name, input_shape=shape, classes=classes, seed=0)
+        untrained = build(name, input_shape=shape, classes=classes, seed=0, hidden=hidden)
         return {"layers": [dataclasses.asdict(row) for row in layer_table(untrained, data.test.images[:8].astype(np.float32))]}
 
-    entry = cache.fetch("layers", {"code": code_digest(), "preset": name, "shape": shape, "classes": classes}, make)
+    entry = cache.fetch("layers", {"code": code_digest(), "preset": name, "shape": shape, "classes": classes, "hidden": hidden}, make)
     return [LayerInfo(**{**row, "shape": tuple(row["shape"])}) for row in entry.record["layers"]]

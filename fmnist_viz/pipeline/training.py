@@ -2,45 +2,87 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fmnist_viz.core.cache import Entry
+from fmnist_viz.core.cache import Cache, Entry
+from fmnist_viz.core.config import digest
 from fmnist_viz.core.errors import Diverged
-from fmnist_viz.core.types import LabeledImages
-from fmnist_viz.data.split import stratified_rows, train_validation_rows
+from fmnist_viz.core.progress import Progress
+from fmnist_viz.core.store import folder_lock
+from fmnist_viz.core.types import DataSet, LabeledImages
+from fmnist_viz.data.split import random_rows, stratified_rows, train_validation_rows
 from fmnist_viz.pipeline.config import code_digest, versions
 from fmnist_viz.pipeline.context import Context
 from fmnist_viz.pipeline.tensorflow import load_tensorflow
+from fmnist_viz.training.config import ComputeConfig, FitConfig
 
 if TYPE_CHECKING:
     from fmnist_viz.training.fit import Pictures
 
 PROBE = 2000  # images that are looked at before training and after every epoch
+TRAINING_CODE = ("models/zoo.py", "models/recipe.py", "training", "data/split.py")  # whose sources decide a training's weights
+
+
+@dataclass(frozen=True)
+class Training:
+    """One training and all that decides its weights."""
+
+    data: DataSet
+    digests: dict[str, str]
+    config: FitConfig
+    compute: ComputeConfig
+    threads: int
+    seed: int
+
+    def key(self) -> dict[str, Any]:
+        return {
+            "code": code_digest(TRAINING_CODE),
+            "model": self.config.model,
+            "hidden": self.config.hidden_layers if self.config.model == "dense" else None,
+            "plan": self.config.plan,
+            "early_stopping": self.config.early_stopping,
+            "held_out": self.config.held_out(len(self.data.train) if self.data.train is not None else 0),
+            "compute": {**dataclasses.asdict(self.compute), "threads": self.threads},
+            "seed": self.seed,
+            "train": self.digests["train"],
+            "probe": self.digests["test"],
+            "versions": versions("tensorflow", "keras", "numpy"),
+        }
+
+    def states(self, cache: Cache) -> tuple[Path, Path | None]:
+        """Folder of this training's resumable states, and the one of the plain epochs that an augmented training may begin from.
+
+        A training's length does not count: more epochs go on from fewer (unless the rate's schedule depends on the length).
+        """
+        plan = self.config.plan
+        free = dataclasses.replace(plan, augmentation=None, augmented_epochs=0, augmented_validation=False)
+        if plan.schedule != "one-cycle":
+            free = dataclasses.replace(free, epochs=0)
+        plain = cache.root / "states" / digest({**self.key(), "plan": free})[:32]
+        if plan.augmentation is None:
+            return plain, None
+        own = dataclasses.replace(plan, augmented_epochs=0)
+        return cache.root / "states" / digest({**self.key(), "plan": own})[:32], plain
 
 
 def train(ctx: Context) -> Entry:
     """Train as configured and publish model, history, probe recordings and event files into the run folder."""
     config = ctx.config.fit
     assert config is not None
-    key = {
-        "code": code_digest(),
-        "fit": dataclasses.asdict(config),
-        "compute": {**dataclasses.asdict(ctx.config.compute), "threads": ctx.threads},
-        "seed": ctx.seed,
-        "train": ctx.digests["train"],
-        "probe": ctx.digests["test"],
-        "versions": versions("tensorflow", "keras", "numpy"),
-    }
+    training = Training(ctx.data, ctx.digests, config, ctx.config.compute, ctx.threads, ctx.seed)
     with ctx.timed("training"):
-        entry = ctx.cache.fetch("training", key, lambda temp: _train(ctx, temp))
+        entry = ctx.cache.fetch("training", training.key(), lambda temp: _train(ctx, training, temp))
         run = ctx.folder
-        run.publish_file(entry.path / "model.keras", "model.keras")
-        run.publish_file(entry.path / "history.csv", "history.csv")
+        for name in ("model.keras", "history.csv", "dead_units.csv"):
+            run.publish_file(entry.path / name, name)
         run.publish_folder(entry.path / "probe", "probe")
         for name in ("train", "validation"):
             if entry.hit and (entry.path / name).is_dir():
@@ -52,28 +94,17 @@ def train(ctx: Context) -> Entry:
     return entry
 
 
-def _train(ctx: Context, temp: Path) -> dict[str, Any]:
-    load_tensorflow()
-    from fmnist_viz.training.device import choose_device
-    from fmnist_viz.training.fit import fit
-
-    config, data, run = ctx.config.fit, ctx.data, ctx.folder.path
-    assert config is not None
-    assert data.train is not None
-    device = choose_device(ctx.config.compute)
-    if device.policy != "float32":
-        ctx.progress.say(f"training in {device.policy} ({device.why}); features, probabilities and weights stay float32")
-    train_images, validation = split_validation(data.train, config.held_out(len(data.train)), seed=ctx.seed)
-    probe = data.test.take(stratified_rows(data.test.labels, min(PROBE, len(data.test)), seed=ctx.seed))
+def _train(ctx: Context, training: Training, temp: Path) -> dict[str, Any]:
+    run = ctx.folder.path
+    state, _ = training.states(ctx.cache)
+    resume = ctx.resume and any(state.glob("epoch_*.npz"))
+    if ctx.resume and not resume:
+        ctx.progress.say("--resume: no state of this very training was found; it starts from the beginning")
     for name in ("train", "validation"):
-        shutil.rmtree(run / name, ignore_errors=True)  # event files of an attempt that did not end
-    held_out = f"{len(validation):,} held out" if validation is not None else "none held out"
-    batches = f"{config.epochs} epochs of batches of {config.batch_size}"
-    ctx.progress.say(f"training {config.model} on {len(train_images):,} images, {held_out}, {batches}")
+        if not resume:
+            shutil.rmtree(run / name, ignore_errors=True)  # event files of an attempt that did not end
     try:
-        record = fit(
-            train_images, validation, probe, temp, run, config=config, device=device, seed=ctx.seed, progress=ctx.progress, pictures=pictures(data.class_names)
-        )
+        record = run_training(training, ctx.cache, temp, ctx.progress, boards=run, resume=ctx.resume)
     except Diverged:
         for name in ("model.keras", "history.csv"):
             ctx.folder.publish_file(temp / name, name)
@@ -82,6 +113,64 @@ def _train(ctx: Context, temp: Path) -> dict[str, Any]:
         if (run / name).is_dir():
             shutil.copytree(run / name, temp / name)
     return record
+
+
+def run_training(training: Training, cache: Cache, result: Path, progress: Progress, *, boards: Path | None, resume: bool) -> dict[str, Any]:
+    """Train into `result`, keeping a state after every epoch. `boards` None writes no event files and no recordings."""
+    load_tensorflow()
+    from fmnist_viz.training.device import choose_device
+    from fmnist_viz.training.fit import Places, fit
+
+    config, data, seed = training.config, training.data, training.seed
+    device = choose_device(training.compute)
+    if device.policy != "float32":
+        progress.say(f"training in {device.policy} ({device.why}); features, probabilities and weights stay float32")
+    images, watched = split(training)
+    probe = data.test.take(stratified_rows(data.test.labels, min(PROBE, len(data.test)), seed=seed))
+    announce(config, images, watched, progress)
+    state, before = training.states(cache)
+    with folder_lock(state), _saying_how_to_go_on(state, config, progress):
+        return fit(
+            images, watched, probe, Places(result, boards, state, before), config=config, device=device, seed=seed, progress=progress,
+            pictures=pictures(data.class_names), resume=resume,
+        )  # fmt: skip
+
+
+@contextlib.contextmanager
+def _saying_how_to_go_on(state: Path, config: FitConfig, progress: Progress) -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        from fmnist_viz.training.state import finished_epochs
+
+        done = max(finished_epochs(state), default=0)
+        if done:
+            progress.say(f"training interrupted; it is saved to the end of epoch {done} of {config.plan.length}: add --resume to go on from there")
+        raise
+
+
+def announce(config: FitConfig, images: LabeledImages, watched: LabeledImages | None, progress: Progress) -> None:
+    """Say what is about to be trained, and on what."""
+    plan = config.plan
+    held_out = "none held out"
+    if watched is not None and watched.split == "test":
+        held_out = "none held out; the test split is watched, as in the article (nothing is chosen by it)"
+    elif watched is not None:
+        held_out = f"{len(watched):,} held out"
+    augmented = f" and {plan.augmented_epochs} of distorted images" if plan.augmentation else ""
+    progress.say(f"training {config.model} on {len(images):,} images, {held_out}, {plan.epochs} epochs{augmented} of batches of {plan.batch_size}")
+
+
+def split(training: Training) -> tuple[LabeledImages, LabeledImages | None]:
+    """(training images, images to watch): held out as the plan says, the test split where the plan says so, or None."""
+    plan, images = training.config.plan, training.data.train
+    assert images is not None
+    if plan.held_out == "test":
+        return images, training.data.test
+    if plan.held_out == "random":
+        rows, held = random_rows(len(images), plan.held_out_share, seed=plan.split_seed)
+        return images.take(rows), images.take(held)
+    return split_validation(images, training.config.held_out(len(images)), seed=training.seed)
 
 
 def split_validation(images: LabeledImages, count: int, *, seed: int) -> tuple[LabeledImages, LabeledImages | None]:

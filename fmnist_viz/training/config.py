@@ -2,40 +2,103 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 from fmnist_viz.core.config import check_options, option
 from fmnist_viz.core.errors import UsageError
-from fmnist_viz.models.zoo import preset
+from fmnist_viz.models.recipe import Augmentation, Recipe
+from fmnist_viz.models.zoo import ACTIVATIONS, Hidden, preset
 
 OPTIMIZERS = ("adam", "sgd", "rmsprop")
 
 
 @dataclass(frozen=True)
 class FitConfig:
+    """Zero, or -1 where zero means something, leaves a setting to the recipe; `plan` is what results."""
+
     model: str = option("cnn1", "Preset to train (fmnist-viz models lists them).")
-    recipe: str = option("plain", "Training recipe: plain.", choices=("plain",))
-    # five epochs bring cnn1 to about 91 % in a minute: enough for the main job, and the articles' most common choice
-    epochs: int = option(5, "Passes over the training images.", unit="epochs", low=1, high=10000)
-    batch_size: int = option(256, "Images per training step.", unit="images", low=1, high=65536)
-    optimizer: str = option("adam", "Optimiser: adam, sgd or rmsprop.", choices=OPTIMIZERS)
-    learning_rate: float = option(0.001, "Step size of the optimiser; 0.001 is Keras's own default for Adam.", low=0)
+    recipe: str = option(
+        "plain", "Training recipe: plain (the same for all presets) or article (exactly the author's); every other option overrides it.",
+        choices=("plain", "article"),
+    )  # fmt: skip
+    epochs: int = option(0, "Passes over the training images; 0: the recipe's (plain: 5).", unit="epochs", low=0, high=10000)
+    augmented_epochs: int = option(
+        -1, "Further passes over randomly distorted images with the same weights; -1: the recipe's (plain: none).", unit="epochs", low=-1, high=10000
+    )  # fmt: skip
+    batch_size: int = option(0, "Images per training step; 0: the recipe's (plain: 256).", unit="images", low=0, high=65536)
+    optimizer: str = option("recipe", "Optimiser: adam, sgd or rmsprop; recipe: the recipe's (plain: adam).", choices=("recipe", *OPTIMIZERS))
+    learning_rate: float = option(0.0, "Step size of the optimiser; 0: the recipe's (plain: 0.001, Keras's own default for Adam).", low=0)
     # 5,000 of 60,000 give the validation accuracy an interval of about one point; the test split stays untouched
     validation: int = option(
         -1,
-        "Training images held out, stratified, to watch training; -1: 5,000, or a twelfth where that is less; 0: none, nothing is watched.",
+        "Training images held out, stratified, to watch training; -1: the recipe's (plain: 5,000, or a twelfth if less); 0: none, nothing is watched.",
         unit="images",
         low=-1,
     )
+    early_stopping: int = option(
+        0, "End when the validation loss has not fallen for this many epochs, and keep the best epoch's weights; 0: never.", unit="epochs", low=0, high=10000
+    )
+    hidden: str = option("", "Units of the hidden layers of the preset dense, separated by commas, such as 4,4.")
+    activation: str = option("", "Activation of the preset dense: relu, sigmoid or tanh.", choices=("", *ACTIVATIONS))
+    shear_unit: str = option("degrees", "Unit of the articles' shear of 0.3: degrees (Keras since 2.1.3) or radians (before).", choices=("degrees", "radians"))
+    augment_validation: bool = option(False, "Distort the validation images as well in the augmented epochs, as the article did.")
 
     def __post_init__(self) -> None:
         check_options(self)
         preset(self.model)
-        if self.learning_rate == 0:
-            raise UsageError("OPTION-RANGE", "--learning-rate", "0 would train nothing", "Give a positive number.")
+        for name in ("hidden", "activation"):
+            if getattr(self, name) and self.model != "dense":
+                raise UsageError("OPTION-IGNORED", f"--{name}", f"the preset {self.model} has fixed layers", "Add --model dense, or leave it out.")
+        self.hidden_layers  # noqa: B018 - raises for a text that is no list of widths
+        if self.early_stopping and self.plan.held_out == "none":
+            raise UsageError("OPTION-IGNORED", "--early-stopping", "nothing is held out to watch", "Give --validation a number of images.")
+        if self.early_stopping and self.plan.held_out == "test":
+            remedy = "Give --validation a number of images: choosing an epoch by the test split would spoil the test."
+            raise UsageError("OPTION-CONFLICT", "--early-stopping", "this recipe watches the test split", remedy)
+
+    @property
+    def hidden_layers(self) -> Hidden:
+        """Layers of the preset `dense`; raises UsageError for a text that is no list of whole numbers from 1."""
+        if not self.hidden:
+            return Hidden(activation=self.activation or "relu")
+        widths = [word.strip() for word in self.hidden.split(",")]
+        if not all(word.isdecimal() and 0 < int(word) <= 65536 for word in widths):
+            raise UsageError("OPTION-TYPE", "--hidden", f"{self.hidden!r} is not a list of layer widths", "Give whole numbers from 1 to 65536, such as 128,64.")
+        return Hidden(tuple(int(word) for word in widths), self.activation or "relu")
+
+    @property
+    def plan(self) -> Recipe:
+        """The recipe with every option that was given in its place."""
+        recipe = preset(self.model).recipe(self.recipe)
+        given: dict[str, object] = {}
+        if self.epochs:
+            given["epochs"] = self.epochs
+        if self.augmented_epochs >= 0:
+            given["augmented_epochs"] = self.augmented_epochs
+        if self.batch_size:
+            given["batch_size"] = self.batch_size
+        if self.optimizer != "recipe":
+            given["optimizer"] = self.optimizer
+        if self.learning_rate:
+            given |= {"learning_rate": self.learning_rate, "schedule": "constant"}
+        if self.validation >= 0:
+            given["held_out"] = "stratified" if self.validation else "none"
+        plan: Recipe = dataclasses.replace(recipe, **given)  # type: ignore[arg-type]
+        if plan.augmented_epochs and plan.order == "repeat":
+            plan = dataclasses.replace(plan, order="epoch")  # distortions are drawn per image and epoch: epochs must have ends
+        if not plan.augmented_epochs:
+            return dataclasses.replace(plan, augmentation=None, augmented_validation=False)
+        augmentation = dataclasses.replace(recipe.augmentation or Augmentation(), shear_unit=self.shear_unit)
+        return dataclasses.replace(plan, augmentation=augmentation, augmented_validation=self.augment_validation or plan.augmented_validation)
 
     def held_out(self, images: int) -> int:
         """Validation images of so many training images."""
+        plan = self.plan
+        if plan.held_out == "random":
+            return round(images * plan.held_out_share)
+        if plan.held_out != "stratified":
+            return 0
         return min(5000, images // 12) if self.validation < 0 else self.validation
 
 

@@ -15,11 +15,11 @@ class FiniteLoss(keras.callbacks.Callback):
     Keras's own TerminateOnNaN stops as well, but keeps the ruined weights. `failed` is None or (epoch, step), counted from 1.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, first_epoch: int = 0) -> None:
         super().__init__()
         self.failed: tuple[int, int] | None = None
         self.weights: list[np.ndarray] = []
-        self.epoch_of_weights = 0
+        self.epoch_of_weights = first_epoch
         self._epoch = 0
 
     def on_train_begin(self, logs: Any = None) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import math
+import contextlib
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,11 +15,13 @@ from fmnist_viz.core.errors import BadInput, Diverged, UsageError
 from fmnist_viz.core.progress import Progress
 from fmnist_viz.core.store import staged_file, write_file
 from fmnist_viz.core.types import LabeledImages
+from fmnist_viz.models.recipe import Recipe
 from fmnist_viz.training.config import FitConfig
 from fmnist_viz.training.device import Device
 
 if TYPE_CHECKING:
-    from fmnist_viz.training.probe import Twin
+    from fmnist_viz.training.probe import DeadUnits, Twin
+    from fmnist_viz.training.state import State, StateKeeper
 
 Picture = np.ndarray  # uint8 (h, w, 3)
 
@@ -31,73 +34,147 @@ class Pictures:
     confusion: Callable[[np.ndarray, np.ndarray, tuple[str, ...], str], Picture | None]  # (y_true, y_pred, class_names, title)
 
 
-def fit(
-    train: LabeledImages, validation: LabeledImages | None, probe: LabeledImages, folder: Path, boards: Path, *,
-    config: FitConfig, device: Device, seed: int, progress: Progress, pictures: Pictures,
-) -> dict[str, Any]:  # fmt: skip
-    """Train; write `model.keras`, `history.csv` and `probe/` into `folder`, event files below `boards`.
+@dataclass(frozen=True)
+class Places:
+    """`result` receives model, history, probe and dead units; `boards` the event files (None: none are written, no probe is recorded);
+    `state` is the folder of resumable states (None: none are kept); `before` one of plain epochs that an augmented training may begin from."""
 
-    The saved model is float32 whatever the training's precision. Returns what the manifest keeps. Raises BadInput for a
-    single class, Diverged (after saving the last finite model) where the loss stops being a number.
+    result: Path
+    boards: Path | None = None
+    state: Path | None = None
+    before: Path | None = None
+
+
+def fit(
+    train: LabeledImages, watched: LabeledImages | None, probe: LabeledImages, places: Places, *,
+    config: FitConfig, device: Device, seed: int, progress: Progress, pictures: Pictures, resume: bool = False,
+) -> dict[str, Any]:  # fmt: skip
+    """Train as `config.plan` says; write `model.keras`, `history.csv`, `dead_units.csv` and `probe/` into `places.result`.
+
+    With `resume` it goes on from the newest state in `places.state`; the weights that result are those of a training that never
+    stopped (same machine, versions, threads). The saved model is float32 whatever the training's precision. Returns what the manifest
+    keeps. Raises BadInput for a single class, Diverged (after saving the last finite model) where the loss stops being a number.
     """
     check_classes(train)
     import keras
 
     from fmnist_viz.models.zoo import build
     from fmnist_viz.training.finite_loss import FiniteLoss
-    from fmnist_viz.training.probe import Twin
-    from fmnist_viz.training.stream import training_batches
+    from fmnist_viz.training.probe import DeadUnits, Twin
+    from fmnist_viz.training.state import StateKeeper
+    from fmnist_viz.training.stream import WatchedBatches, training_batches
+
+    plan = config.plan
 
     def fresh(policy: str) -> Any:
-        return build(config.model, input_shape=train.images.shape[1:], classes=len(train.class_names), seed=seed, policy=policy)
+        shape, classes = train.images.shape[1:], len(train.class_names)
+        return build(config.model, input_shape=shape, classes=classes, seed=seed, policy=policy, hidden=config.hidden_layers)
 
-    model = _compiled(lambda: fresh(device.policy), config, device)
+    model = _compiled(lambda: fresh(device.policy), plan, len(train), device)
+    if not resume:
+        _anew(places)
+    start = _resumed(model, places, plan, progress) if resume else None
+    first = start.epoch if start else 0
     keras.utils.set_random_seed(seed)
-    twin, guard = Twin(lambda: fresh("float32")), FiniteLoss()
-    history = model.fit(
-        training_batches(train, batch_size=config.batch_size, epochs=config.epochs, seed=seed),
-        epochs=config.epochs,
-        steps_per_epoch=math.ceil(len(train) / config.batch_size),
-        verbose=0,
-        callbacks=[guard, *_recorders(model, twin, train, validation, probe, folder, boards, config.epochs, progress, pictures)],
-        validation_data=None if validation is None else (validation.images, validation.labels),
-        validation_batch_size=1000,
-    )
-    twin.model.set_weights(guard.weights)
-    with staged_file(folder / "model.keras") as temp:
-        twin.model.save(temp)
-    rows = _history(history.history)
-    write_file(folder / "history.csv", _csv(rows))
+    twin, guard = Twin(lambda: fresh("float32")), FiniteLoss(first)
+    dead = DeadUnits([(int(e), str(name), int(n), int(k)) for e, name, n, k in start.notes["dead"]] if start else [])
+    keeper = StateKeeper(places.state, start, patience=config.early_stopping, sound=lambda: guard.failed is None, notes=lambda: {"dead": dead.rows})
+    seen = WatchedBatches(watched, plan, seed=seed) if watched is not None else None
+    if first < plan.length:
+        model.fit(
+            training_batches(train.images, train.labels, plan, seed=seed, first_epoch=first),
+            initial_epoch=first,
+            epochs=plan.length,
+            steps_per_epoch=plan.steps(len(train)),
+            verbose=0,
+            callbacks=_callbacks(model, twin, guard, keeper, dead, train, watched, seen, probe, places, plan, progress, pictures),
+            validation_data=seen.batches if seen else None,
+        )
+    weights = keeper.best if config.early_stopping and keeper.best else guard.weights or model.get_weights()
+    twin.model.set_weights(weights)
+    _publish(places, twin, keeper, dead)
     if guard.failed:
         epoch, step = guard.failed
         kept = f"the model after epoch {guard.epoch_of_weights}" if guard.epoch_of_weights else "the untrained model"
-        remedy = f"Try a smaller --learning-rate than {config.learning_rate:g}."
+        remedy = f"Try a smaller --learning-rate than {plan.learning_rate:g}."
         raise Diverged("DIVERGED", f"epoch {epoch}, step {step}", f"the loss is not finite; {kept} was kept", remedy)
-    held_out = len(validation) if validation is not None else 0
-    return {"history": rows, "parameters": int(model.count_params()), **device.record(), "train_images": len(train), "validation_images": held_out}
+    return {
+        "history": _history(keeper.history),
+        "parameters": int(model.count_params()),
+        **device.record(),
+        "train_images": len(train),
+        "validation_images": len(watched) if watched is not None and watched.split != "test" else 0,
+        "watched": watched.split if watched is not None else "",
+        "recipe": plan,
+        "best_epoch": int(np.nanargmin(keeper.history["val_loss"])) + 1 if config.early_stopping else 0,
+        "dead_units": dead.shares(max((row[0] for row in dead.rows), default=0)),
+        "cpu_seconds": round(sum(keeper.history.get("cpu_seconds", [])), 1),
+        "resumed_after_epoch": first,
+    }
 
 
-def _recorders(
-    model: Any, twin: Twin, train: LabeledImages, validation: LabeledImages | None, probe: LabeledImages, folder: Path, boards: Path,
-    epochs: int, progress: Progress, pictures: Pictures,
+def _anew(places: Places) -> None:
+    """Clear what an earlier, unfinished training left."""
+    if places.state is not None:
+        shutil.rmtree(places.state / "probe", ignore_errors=True)
+        for path in places.state.glob("epoch_*.npz"):
+            path.unlink()
+
+
+def _resumed(model: Any, places: Places, plan: Recipe, progress: Progress) -> State | None:
+    from fmnist_viz.training.state import read_state, restore
+
+    assert places.state is not None
+    state = read_state(places.state, at_most=plan.length, report=progress.warn)
+    if state is None:
+        _anew(places)
+        state = read_state(places.before, at_most=plan.epochs, report=progress.warn) if places.before is not None else None
+        if state is None or places.before is None:
+            return None
+        if (places.before / "probe").is_dir():
+            shutil.copytree(places.before / "probe", places.state / "probe")
+    restore(model, state)
+    progress.say(f"going on after epoch {state.epoch} of {plan.length}")
+    return state
+
+
+def _callbacks(
+    model: Any, twin: Twin, guard: Any, keeper: StateKeeper, dead: DeadUnits, train: LabeledImages, watched: LabeledImages | None, seen: Any,
+    probe: LabeledImages, places: Places, plan: Recipe, progress: Progress, pictures: Pictures,
 ) -> list[Any]:  # fmt: skip
-    """The callbacks that only look on: screen, probe, TensorBoard."""
+    """Guard and schedule first, what looks on next, what keeps the state last."""
+    import keras
+
     from fmnist_viz.training.board import Board
     from fmnist_viz.training.probe import ProbeRecorder
     from fmnist_viz.training.progress import ScreenProgress
+    from fmnist_viz.training.schedule import rate_callbacks
 
-    watched, what = (validation, "validation") if validation is not None else (probe, "probe")
+    boards = places.boards
+    shown, what = (probe, "probe") if watched is None else (watched, "test" if watched.split == "test" else "validation")
 
     def confusion(epoch: int) -> Picture | None:
-        _, logits = twin(model.get_weights(), watched.images)
-        title = f"epoch {epoch + 1}: {len(watched):,} {what} images"
-        return pictures.confusion(watched.labels, logits.argmax(1), watched.class_names, title)
+        look = twin(model.get_weights(), shown.images)
+        return pictures.confusion(shown.labels, look.logits.argmax(1), shown.class_names, f"epoch {epoch + 1}: {len(shown):,} {what} images")
 
-    return [
-        ScreenProgress(progress, epochs),
-        ProbeRecorder(twin, probe, folder / "probe", save_npz),
-        Board(boards, sample_grid=lambda: pictures.sample_grid(train), confusion=confusion, validation=validation is not None),
-    ]
+    recorded = (places.state or places.result) / "probe"
+    made = [guard, *rate_callbacks(plan), ScreenProgress(progress, plan.length)]
+    if seen is not None:
+        made.append(keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: seen.epoch.assign(epoch)))
+    made.append(ProbeRecorder(twin, probe, recorded, save_npz if boards else None, dead))
+    if boards:
+        made.append(Board(boards, sample_grid=lambda: pictures.sample_grid(train), confusion=confusion, validation=watched is not None))
+    return [*made, keeper]
+
+
+def _publish(places: Places, twin: Twin, keeper: StateKeeper, dead: DeadUnits) -> None:
+    """The result's files, the model first."""
+    with staged_file(places.result / "model.keras") as temp:
+        twin.model.save(temp)
+    write_file(places.result / "history.csv", _csv(_history(keeper.history)))
+    write_file(places.result / "dead_units.csv", dead.csv())
+    if places.state is not None and places.boards is not None:
+        shutil.copytree(places.state / "probe", places.result / "probe", dirs_exist_ok=True)
 
 
 def check_classes(images: LabeledImages) -> None:
@@ -108,20 +185,35 @@ def check_classes(images: LabeledImages) -> None:
         raise BadInput("ONE-CLASS", images.source.location, f"{found} class in the training images", remedy)
 
 
-def _compiled(build: Callable[[], Any], config: FitConfig, device: Device) -> Any:
+def _compiled(build: Callable[[], Any], plan: Recipe, images: int, device: Device) -> Any:
     """The model, made and compiled in the strategy's scope where there is one."""
-    import contextlib
-
     import keras
 
-    optimizers = {"adam": keras.optimizers.Adam, "sgd": keras.optimizers.SGD, "rmsprop": keras.optimizers.RMSprop}
-    if config.optimizer not in optimizers:
-        raise UsageError("UNKNOWN-OPTIMIZER", config.optimizer, "there is no such optimiser", f"Choose from: {', '.join(optimizers)}.")
+    from fmnist_viz.training.schedule import rate
+
+    optimizers = {"adam": keras.optimizers.Adam, "sgd": keras.optimizers.SGD, "rmsprop": keras.optimizers.RMSprop, "adamw": keras.optimizers.AdamW}
+    if plan.optimizer not in optimizers:
+        raise UsageError("UNKNOWN-OPTIMIZER", plan.optimizer, "there is no such optimiser", f"Choose from: {', '.join(optimizers)}.")
+    options = {"weight_decay": plan.weight_decay} if plan.weight_decay else {}
     with device.strategy.scope() if device.strategy else contextlib.nullcontext():
         model = build()
         # jit_compile on a CPU is 20 to 35 times slower for convolutions; Keras's "auto" leaves it off there
-        model.compile(optimizers[config.optimizer](config.learning_rate), "sparse_categorical_crossentropy", metrics=["accuracy"])
+        model.compile(optimizers[plan.optimizer](rate(plan, images), **options), _loss(plan), metrics=["accuracy"])
     return model
+
+
+def _loss(plan: Recipe) -> Any:
+    """Cross-entropy of integer labels; smoothed labels share `label_smoothing` among all classes."""
+    import keras
+
+    if not plan.label_smoothing:
+        return "sparse_categorical_crossentropy"
+
+    def smoothed(y_true: Any, y_pred: Any) -> Any:
+        labels = keras.ops.one_hot(keras.ops.reshape(y_true, [-1]), y_pred.shape[-1])
+        return keras.losses.categorical_crossentropy(labels, y_pred, label_smoothing=plan.label_smoothing)
+
+    return smoothed
 
 
 def save_npz(path: Path, arrays: dict[str, Any]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,20 @@ from numpy.typing import NDArray
 from fmnist_viz.core.types import LabeledImages
 
 
+@dataclass(frozen=True)
+class Look:
+    """hidden : penultimate activations float32 (n, d); logits : float32 (n, c); dead : per ReLU layer, bool (units,), True where a unit fired on no image.
+
+    A unit of a convolution is a filter; it fires where any place of its feature map is above 0.
+    """
+
+    hidden: NDArray[np.float32]
+    logits: NDArray[np.float32]
+    dead: dict[str, NDArray[np.bool_]]
+
+
 class Twin:
-    """A float32 copy of the model in training that answers with (penultimate activations, logits).
+    """A float32 copy of the model in training that looks at images.
 
     Mixed-precision activations have only some hundred distinct values and tie; the copy computes them in full.
     """
@@ -23,41 +36,79 @@ class Twin:
         import tensorflow as tf
 
         self.model = build()
-        self._inner = keras.Model(self.model.inputs[0], self.model.layers[-1].input)
-        self._call = tf.function(lambda x: self._inner(x, training=False), reduce_retracing=True)
+        self._relu = [layer.name for layer in self.model.layers[:-1] if getattr(getattr(layer, "activation", None), "__name__", "") == "relu"]
+        outputs = [self.model.get_layer(name).output for name in self._relu]
+        self._inner = keras.Model(self.model.inputs[0], [self.model.layers[-1].input, *outputs])
 
-    def __call__(self, weights: list[np.ndarray], images: NDArray[np.uint8], batch: int = 500) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        def look(x: Any) -> tuple[Any, list[Any]]:
+            hidden, *fired = self._inner(x, training=False)
+            return hidden, [tf.reduce_max(f, axis=list(range(len(f.shape) - 1))) for f in fired]
+
+        self._call = tf.function(look, reduce_retracing=True)
+
+    def __call__(self, weights: list[np.ndarray], images: NDArray[np.uint8], batch: int = 500) -> Look:
         import tensorflow as tf
 
         self.model.set_weights(weights)
-        parts = [self._call(tf.constant(images[i : i + batch], tf.float32)).numpy() for i in range(0, len(images), batch)]
-        hidden = np.concatenate(parts).reshape(len(images), -1)
+        parts, highest = [], []
+        for i in range(0, len(images), batch):
+            hidden, fired = self._call(tf.constant(images[i : i + batch], tf.float32))
+            parts.append(hidden.numpy())
+            highest.append([f.numpy() for f in fired])
+        rows = np.concatenate(parts).reshape(len(images), -1)
         kernel, bias = self.model.layers[-1].get_weights()
-        return hidden, hidden @ kernel + bias
+        dead = {name: np.max([fired[i] for fired in highest], axis=0) <= 0 for i, name in enumerate(self._relu)}
+        return Look(rows, rows @ kernel + bias, dead)
+
+
+@dataclass
+class DeadUnits:
+    """Rows (epoch, layer, units, dead); epoch 0 is before training."""
+
+    rows: list[tuple[int, str, int, int]]
+
+    def add(self, epoch: int, look: Look) -> None:
+        self.rows += [(epoch, name, len(dead), int(dead.sum())) for name, dead in look.dead.items()]
+
+    def shares(self, epoch: int) -> dict[str, float]:
+        """Share of dead units by layer after an epoch, 0..1."""
+        return {layer: dead / units for at, layer, units, dead in self.rows if at == epoch}
+
+    def csv(self) -> str:
+        return "\n".join(["epoch,layer,units,dead", *(",".join(map(str, row)) for row in self.rows)]) + "\n"
 
 
 class ProbeRecorder(keras.callbacks.Callback):
     """Writes `<folder>/epoch_000.npz` (before training), `epoch_001.npz` ...: penultimate float32 (n, d), logits float32 (n, c).
 
-    `save(path, arrays)` does the writing, so that the folder is only ever seen with complete files.
+    `save(path, arrays)` does the writing, so that the folder is only ever seen with complete files; None keeps no recordings.
+    The share of units that never fire on the probe goes into `dead`, and into the epoch's logs as `dead_units/<layer>`.
     """
 
-    def __init__(self, twin: Twin, probe: LabeledImages, folder: Path, save: Callable[[Path, dict[str, Any]], None]) -> None:
+    def __init__(self, twin: Twin, probe: LabeledImages, folder: Path, save: Callable[[Path, dict[str, Any]], None] | None, dead: DeadUnits) -> None:
         super().__init__()
-        self._twin, self._probe, self._folder, self._save = twin, probe, folder, save
+        self._twin, self._probe, self._folder, self._save, self._dead = twin, probe, folder, save, dead
 
-    def _record(self, number: int) -> None:
+    def _record(self, number: int) -> dict[str, float]:
         weights = self.model.get_weights()
         if not all(np.isfinite(w).all() for w in weights):
-            return  # a ReLU turns NaN into 0: logits may look sound where the weights are ruined
-        hidden, logits = self._twin(weights, self._probe.images)
-        if np.isfinite(logits).all():
-            self._save(self._folder / f"epoch_{number:03d}.npz", {"penultimate": hidden, "logits": logits})
+            return {}  # a ReLU turns NaN into 0: logits may look sound where the weights are ruined
+        look = self._twin(weights, self._probe.images)
+        if not np.isfinite(look.logits).all():
+            return {}
+        if self._save is not None:
+            self._save(self._folder / f"epoch_{number:03d}.npz", {"penultimate": look.hidden, "logits": look.logits})
+        self._dead.add(number, look)
+        return self._dead.shares(number)
 
     def on_train_begin(self, logs: Any = None) -> None:
-        ids = {"sample_ids": self._probe.sample_ids, "labels": self._probe.labels}
-        self._save(self._folder / "probe.npz", ids)
+        if self._dead.rows:  # going on: the start was looked at then
+            return
+        if self._save is not None:
+            self._save(self._folder / "probe.npz", {"sample_ids": self._probe.sample_ids, "labels": self._probe.labels})
         self._record(0)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        self._record(epoch + 1)
+        for layer, share in self._record(epoch + 1).items():
+            if logs is not None:
+                logs[f"dead_units/{layer}"] = share
