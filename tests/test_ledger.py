@@ -17,7 +17,8 @@ from fmnist_viz.core.errors import BadInput, OutputBusy
 from fmnist_viz.core.ledger import COLUMNS, LedgerRow, append_row, counts_text, ledger_text, read_ledger
 from fmnist_viz.core.store import file_lock
 
-text = st.text(max_size=20).map(lambda s: " ".join(s.split())).filter(str.isprintable)
+signs = st.characters(categories=["L", "M", "N", "P", "S"]) | st.sampled_from(' ",;|=-')
+text = st.text(signs, max_size=20).map(lambda s: " ".join(s.split()))
 whole = st.integers(0, 10**15 - 1)
 some = st.none() | st.floats(0, 1e300)
 share = st.none() | st.floats(0, 1)
@@ -28,10 +29,10 @@ counts = st.integers(1, 4).flatmap(lambda c: st.lists(st.lists(st.integers(0, 10
 def rows(draw: st.DrawFn) -> LedgerRow:
     matrix = draw(st.none() | counts)
     return LedgerRow(
-        date=draw(st.dates()).isoformat(), version=draw(text), commit=draw(text), preset=draw(text.filter(bool)), recipe=draw(st.sampled_from(["article", "plain"])),
-        stage=draw(st.sampled_from(["plain", "augmented"])), seed=draw(whole), epochs=draw(whole), epochs_full=draw(whole),
-        epochs_scale=draw(st.floats(0, 100, exclude_min=True)), finished=draw(st.booleans()), options=draw(text), precision=draw(text), device=draw(text),
-        threads=draw(whole), cpu=draw(text), seconds_per_epoch=draw(some), cpu_minutes=draw(some), train_images=draw(whole),
+        date=draw(st.dates()).isoformat(), version=draw(text), commit=draw(text), preset="p" + draw(text),
+        recipe=draw(st.sampled_from(["article", "plain"])), stage=draw(st.sampled_from(["plain", "augmented"])), seed=draw(whole), epochs=draw(whole),
+        epochs_full=draw(whole), epochs_scale=draw(st.floats(0, 100, exclude_min=True)), finished=draw(st.booleans()), options=draw(text), precision=draw(text),
+        device=draw(text), threads=draw(whole), cpu=draw(text), seconds_per_epoch=draw(some), cpu_minutes=draw(some), train_images=draw(whole),
         n_test=draw(whole) if matrix is None else int(np.sum(matrix)), official=draw(st.booleans()), train_loss=draw(some), train_accuracy=draw(share),
         val_loss=draw(some), val_accuracy=draw(share), test_loss=draw(some), test_accuracy=draw(share), dead_share=draw(share),
         confusion="" if matrix is None else counts_text(np.array(matrix)),
@@ -56,14 +57,17 @@ def test_what_is_written_is_read_again(tmp_path_factory: pytest.TempPathFactory,
 def test_any_text_is_a_ledger_or_one_line_of_complaint(tmp_path_factory: pytest.TempPathFactory, content: str) -> None:
     path = tmp_path_factory.getbasetemp() / "any.csv"
     path.write_text(content, encoding="utf-8", errors="replace", newline="")
-    try:
+    if set(content) <= set("\r\n"):
         assert read_ledger(path) == []
-    except BadInput as e:
-        assert str(path) in str(e) and "\n" not in str(e)
+        return
+    with pytest.raises(BadInput) as caught:
+        read_ledger(path)
+    assert str(caught.value).startswith(str(path)) and "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(("column", "cell"), [
-    ("date", "2026-13-01"), ("date", "20260101"), ("preset", ""), ("recipe", "mine"), ("stage", "Plain"), ("seed", "-1"), ("seed", "1.0"), ("seed", "٣"), ("epochs", ""),
+    ("date", "2026-13-01"), ("date", "20260101"), ("preset", ""), ("recipe", "mine"), ("stage", "Plain"), ("seed", "-1"),
+    ("seed", "1.0"), ("seed", "٣"), ("epochs", ""),
     ("epochs_scale", "nan"), ("epochs_scale", "0"), ("epochs_scale", ""), ("finished", "True"), ("official", ""), ("threads", "two"), ("test_accuracy", "91.2"),
     ("test_accuracy", "-0.1"), ("test_loss", "inf"), ("test_loss", "x"), ("dead_share", "1.01"), ("options", "a\x07"),
     ("confusion", "1 2;3"), ("confusion", "1,2"), ("confusion", "5 0;0 5"), ("confusion", "-1 1;0 10000"),
@@ -120,8 +124,8 @@ def test_a_training_stands_once_and_the_finished_account_stays(tmp_path: Path) -
 
 
 @pytest.mark.parametrize("change", [
-    {"seed": 5}, {"stage": "augmented"}, {"options": "--batch-size 64"}, {"precision": "mixed_bfloat16"}, {"epochs_scale": 0.5}, {"threads": 1}, {"recipe": "plain"},
-    {"official": False}, {"version": "0.2.0"},
+    {"seed": 5}, {"stage": "augmented"}, {"options": "--batch-size 64"}, {"precision": "mixed_bfloat16"}, {"epochs_scale": 0.5}, {"threads": 1},
+    {"recipe": "plain"}, {"official": False}, {"version": "0.2.0"},
 ])  # fmt: skip
 def test_other_trainings_stand_beside_it(tmp_path: Path, change: dict[str, Any]) -> None:
     path = tmp_path / "ledger.csv"
@@ -162,9 +166,9 @@ def test_unknown_and_infinite_numbers_are_left_empty() -> None:
     row = measured(train_loss=float("nan"), val_loss=float("inf"), val_accuracy=None, cpu="AMD  EPYC\n 7B13")
     assert (row.train_loss, row.val_loss, row.val_accuracy, row.cpu) == (None, None, None, "AMD EPYC 7B13")
     assert measured(test_accuracy=np.float32(0.5), seed=np.int64(3)) == measured(test_accuracy=0.5, seed=3)
-    with pytest.raises(ValueError, match="^epochs: "):
+    with pytest.raises(ValueError, match=r"^epochs: "):
         measured(epochs=2.5)
-    with pytest.raises(ValueError, match="^finished: "):
+    with pytest.raises(ValueError, match=r"^finished: "):
         measured(finished=1)
 
 
