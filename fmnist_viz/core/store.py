@@ -228,6 +228,26 @@ def folder_lock(folder: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def file_lock(path: Path, *, wait: float = 60.0) -> Iterator[None]:
+    """Hold one file for reading, changing and writing it again; other holders wait for up to `wait` seconds, then raise OutputBusy.
+
+    The lock is a hidden file beside it, so that the file itself may be replaced meanwhile; nothing else in the folder is touched.
+    """
+    with disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fd = os.open(path.with_name(f".{path.name}{LOCK}"), os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o644)
+    try:
+        until = time.monotonic() + wait
+        while not _try_lock(fd):
+            if time.monotonic() >= until:
+                raise OutputBusy("FILE-BUSY", path, f"another process has held it for {wait:g} s", "Wait for it, or choose another file.")
+            time.sleep(0.02)
+        yield
+    finally:
+        os.close(fd)
+
+
+@contextlib.contextmanager
 def shared_folder(folder: Path) -> Iterator[None]:
     """Use a folder that many processes write into; the first one there removes what killed ones left half-made.
 
