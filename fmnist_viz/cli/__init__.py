@@ -14,6 +14,7 @@ from fmnist_viz.core.errors import UsageError
 from fmnist_viz.data.config import DataConfig
 from fmnist_viz.features.config import FeatureConfig
 from fmnist_viz.pipeline.config import VERSION, ModelFileConfig, ViewConfig
+from fmnist_viz.pipeline.reproduce import ReproduceConfig
 from fmnist_viz.projection.config import MapConfig
 from fmnist_viz.training.config import ComputeConfig, FitConfig
 
@@ -140,6 +141,34 @@ def report(run: Run, cache_dir: CacheDir = "") -> None:
     from fmnist_viz.cli.rerun import rerun
 
     rerun(run, Path(cache_dir) if cache_dir else None)
+
+
+@app.command(rich_help_panel="Make")
+@takes(ReproduceConfig, DataConfig, ComputeConfig)
+def reproduce(
+    names: Annotated[list[str] | None, typer.Argument(help="Presets; all of the articles' where none is named.", show_default=False)] = None,
+    config: Config = "",
+    out: Annotated[str, typer.Option("--out", help="Folder for the table as Markdown, CSV and a page.")] = "reproduction",
+    ledger: Annotated[
+        str, typer.Option("--ledger", help="CSV that keeps every result; by default docs/reproduction.csv where it exists, else in --out.", show_default=False)
+    ] = "",
+    cache_dir: CacheDir = "",
+    table_only: Annotated[bool, typer.Option("--table-only", help="Train nothing; write the table from the ledger.")] = False,
+    **configs: Any,
+) -> None:
+    """Train the articles' systems as their authors did, from where it stopped, and set the results beside the reported ones."""
+    from fmnist_viz.cli.reproduce import run
+
+    run(
+        names or [],
+        configs["ReproduceConfig"],
+        configs["DataConfig"],
+        configs["ComputeConfig"],
+        out=Path(out),
+        ledger=Path(ledger) if ledger else None,
+        cache_dir=Path(cache_dir) if cache_dir else None,
+        table_only=table_only,
+    )
 
 
 @app.command(rich_help_panel="Look")

@@ -27,7 +27,7 @@ def draws(images: int, seed: int, epoch: tf.Tensor) -> tf.Tensor:
 def transforms(chance: tf.Tensor, config: Augmentation, height: int, width: int) -> tf.Tensor:
     """The maps from output to input pixels, float32 (n, 8) as TensorFlow's projective transform takes them, from uniform draws (n, DRAWS).
 
-    Coordinates are (row, column); R rotation, T shift, H shear, Z zoom: M = R T H Z about the image's centre.
+    Coordinates are (x, y), as in Keras since 2.2; R rotation, T shift, H shear, Z zoom: M = R T H Z about the image's centre.
     """
     import tensorflow as tf
 
@@ -35,19 +35,19 @@ def transforms(chance: tf.Tensor, config: Augmentation, height: int, width: int)
         return (2 * chance[:, column] - 1) * limit
 
     theta = uniform(0, math.radians(config.rotation))
-    down, right = uniform(1, config.shift * height), uniform(2, config.shift * width)
+    shift_x, shift_y = uniform(1, config.shift * width), uniform(2, config.shift * height)
     shear = uniform(3, config.shear if config.shear_unit == "radians" else math.radians(config.shear))
-    zoom_row, zoom_column = 1 + uniform(4, config.zoom), 1 + uniform(5, config.zoom)
+    zoom_x, zoom_y = 1 + uniform(4, config.zoom), 1 + uniform(5, config.zoom)
     mirrored = tf.where(chance[:, 6] < 0.5, -1.0, 1.0) if config.flip else tf.ones_like(theta)
     cos, sin = tf.cos(theta), tf.sin(theta)
-    # R H: rows of [[cos, -sin], [sin, cos]] times [[1, -sin(shear)], [0, cos(shear)]]; then the columns times the zooms
-    row_row, row_column = cos * zoom_row, (-cos * tf.sin(shear) - sin * tf.cos(shear)) * zoom_column * mirrored
-    column_row, column_column = sin * zoom_row, (-sin * tf.sin(shear) + cos * tf.cos(shear)) * zoom_column * mirrored
-    centre_row, centre_column = (height - 1) / 2, (width - 1) / 2
-    row_shift = cos * down - sin * right + centre_row - row_row * centre_row - row_column * centre_column
-    column_shift = sin * down + cos * right + centre_column - column_row * centre_row - column_column * centre_column
+    # R H: [[cos, -sin], [sin, cos]] times [[1, -sin(shear)], [0, cos(shear)]]; then the columns times the zooms
+    xx, xy = cos * zoom_x * mirrored, (-cos * tf.sin(shear) - sin * tf.cos(shear)) * zoom_y
+    yx, yy = sin * zoom_x * mirrored, (-sin * tf.sin(shear) + cos * tf.cos(shear)) * zoom_y
+    centre_x, centre_y = (width - 1) / 2, (height - 1) / 2
+    to_x = cos * shift_x - sin * shift_y + centre_x - xx * centre_x - xy * centre_y
+    to_y = sin * shift_x + cos * shift_y + centre_y - yx * centre_x - yy * centre_y
     zero = tf.zeros_like(theta)
-    return tf.stack([column_column, column_row, column_shift, row_column, row_row, row_shift, zero, zero], axis=1)
+    return tf.stack([xx, xy, to_x, yx, yy, to_y, zero, zero], axis=1)
 
 
 def distort(images: tf.Tensor, chance: tf.Tensor, config: Augmentation) -> tf.Tensor:
