@@ -53,9 +53,7 @@ class ReproductionDisplay:
         if not self.drawn:
             return "No training has been measured yet."
         kinds = set(self.frame()["kind"])
-        said = [
-            "Bar: the reported test accuracy with its 95 % Wilson interval at the article's number of images, widened by its rounding; upright stroke: the reported value"
-        ]
+        said = ["Upright stroke: the reported test accuracy; bar: its 95 % Wilson interval at the article's number of images, widened by its rounding"]
         said.append("Blue dots: our trainings, one per seed (n of them)")
         if "dead seed" in kinds:
             said.append("Red rings: seeds of which a whole layer is dead at the end")
@@ -113,9 +111,8 @@ class ReproductionDisplay:
         looks = {"seed": (RIGHT, RIGHT), "dead seed": ("none", WRONG), "cut short": ("none", GREY)}
         for kind, own in points.groupby("kind"):
             face, edge = looks[str(kind)]
-            ax.scatter(
-                own["test_accuracy"], [0.0] * len(own), s=22, c=face, edgecolors=edge, linewidths=0.9, alpha=0.85, zorder=3, clip_on=False, gid=str(kind)
-            )
+            look: dict[str, Any] = {"c": face, "edgecolors": edge, "linewidths": 0.9, "alpha": 0.85}
+            ax.scatter(own["test_accuracy"], [0.0] * len(own), s=22, zorder=3, clip_on=False, gid=str(kind), **look)
 
 
 def _names(r: Reproduction) -> tuple[str, str]:
