@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fmnist_viz.analysis.reproduction import RATES, Reproduction
-from fmnist_viz.export.reproduction.wording import HEADS, class_title, confusion_rows, main_rows, name, per_class_rows, remarks, setting
+from fmnist_viz.export.reproduction.wording import HEADS, NOTHING, class_title, confusion_rows, main_rows, name, per_class_rows, remarks, setting
 
 READING = (
     "Ours: median over n seeds [lowest–highest] of complete trainings, on the real test images. Reported: the article's test accuracy with its "
@@ -13,7 +13,6 @@ READING = (
     "seeds touch; better and worse: ours lie above or below it. Dead: trainings in which every unit of a layer is silent at the end. "
     "s/epoch: median seconds, ours and theirs, on different machines."
 )
-NOTHING = "No training has been measured yet."
 RATE_HEADS = ("class", *(f"{rate if rate != 'f1' else 'F1'}{who}" for rate in RATES for who in ("", ", reported")))
 CELL_HEADS = ("true → predicted", "reported, % (95 % interval)", "ours, % [range]", "n", "remark")
 

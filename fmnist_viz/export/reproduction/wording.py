@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 NONE = "–"
+NOTHING = "No training has been measured yet."
 HEADS = ("system", "setting", "n", "our accuracy, %", "reported, % (95 % interval)", "verdict", "our loss", "reported loss", "dead", "s/epoch", "theirs")
 
 WORDS = {
@@ -31,6 +32,14 @@ def main_rows(rows: Sequence[Reproduction]) -> list[tuple[str, ...]]:
         )
         for r in rows
     ]  # fmt: skip
+
+
+def summary(rows: Sequence[Reproduction]) -> str:
+    """How much has been measured; a training of two stages has two results."""
+    done, begun = sum(len(r.rows) for r in rows), sum(len(r.pending) for r in rows)
+    if not done and not begun:
+        return NOTHING
+    return f"{done} complete results of {len({r.preset for r in rows if r.rows})} systems" + (f", {begun} not run in full" if begun else "")
 
 
 def name(r: Reproduction) -> str:

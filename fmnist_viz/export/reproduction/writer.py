@@ -12,7 +12,7 @@ from fmnist_viz.core.store import write_file
 from fmnist_viz.display.reproduction import ReproductionDisplay
 from fmnist_viz.display.style import styled
 from fmnist_viz.export.reproduction import wording
-from fmnist_viz.export.reproduction.markdown import CELL_HEADS, NOTHING, RATE_HEADS, READING, markdown_page
+from fmnist_viz.export.reproduction.markdown import CELL_HEADS, RATE_HEADS, READING, markdown_page
 
 HERE = Path(__file__).parent
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
@@ -41,7 +41,6 @@ def page(rows: Sequence[Reproduction]) -> str:
     from markupsafe import Markup
 
     environment = Environment(loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    seeds = sum(len(r.rows) for r in rows)
     systems = [
         {
             "name": wording.name(r), "said": wording.heading(r), "remarks": wording.remarks(r), "cells": wording.confusion_rows(r),
@@ -52,7 +51,7 @@ def page(rows: Sequence[Reproduction]) -> str:
     return environment.get_template("page.html").render(
         policy=POLICY, css=Markup((HERE.parent / "report" / "page.css").read_text(encoding="utf-8")), reading=READING, heads=wording.HEADS,
         main=wording.main_rows(rows), cell_heads=CELL_HEADS, rate_heads=RATE_HEADS, figure=_figure(rows), systems=systems,
-        summary=f"{seeds} complete trainings of {len({r.preset for r in rows if r.rows})} systems" if seeds else NOTHING,
+        summary=wording.summary(rows),
     )  # fmt: skip
 
 
