@@ -135,6 +135,7 @@ def test_dead_layers_explain_chance_and_nothing_else(rows: list[LedgerRow]) -> N
 def test_explanations_depend_on_what_was_measured() -> None:
     augmented = {"stage": "augmented", "train_accuracy": 0.95}
     assert one([measured(val_accuracy=0.90, test_accuracy=0.92, **augmented)]).why
+    assert not one([measured(val_accuracy=0.90, test_accuracy=0.92, recipe="plain", **augmented)]).why
     assert not one([measured(val_accuracy=0.93, test_accuracy=0.92, **augmented)]).why
     vgg = {"preset": "vgg19", "test_accuracy": 0.9}
     assert one([measured(options="preprocessing=fixed", **vgg)]).why and not one([measured(**vgg)]).why

@@ -137,7 +137,7 @@ def _setup(r: Reproduction) -> str:
     precision = r.precision or "unknown precision"
     threads = sorted({row.threads for row in r.rows})
     machines = sorted({row.cpu or row.device for row in r.rows})
-    return f"{precision}, {' or '.join(map(str, threads))} threads, {'; '.join(m for m in machines if m) or 'unknown processor'}"
+    return f"{precision}, {' or '.join(map(str, threads))} thread{'s' * (threads != [1])}, {'; '.join(m for m in machines if m) or 'unknown processor'}"
 
 
 def class_title(r: Reproduction) -> str:
