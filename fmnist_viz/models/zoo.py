@@ -124,7 +124,7 @@ def compact_body(widths: tuple[int, int, int], *, twice: bool, drop: float) -> B
         n = _Namer(layers)
         plain = {"activation": None, "use_bias": False, "padding": "same"}
         stack: list[Any] = [n.conv(widths[0], **plain), n.pool(), n.norm(), n.relu(), n.conv(widths[1], **plain), n.pool(), n.norm(), n.relu()]
-        for _ in range(2 if twice else 1):
+        for _last in range(2 if twice else 1):
             stack += [n.conv(widths[2], **plain), n.norm(), n.relu()]
         return [*stack, layers.GlobalAveragePooling2D(name="global_average_pooling2d"), n.drop(drop)]
 
