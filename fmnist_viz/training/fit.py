@@ -45,6 +45,7 @@ def fit(
 
     from fmnist_viz.models.zoo import build
     from fmnist_viz.training.finite_loss import FiniteLoss
+    from fmnist_viz.training.hparams import hyperparameters
     from fmnist_viz.training.probe import Twin
     from fmnist_viz.training.stream import training_batches
 
@@ -54,12 +55,14 @@ def fit(
     model = _compiled(lambda: fresh(device.policy), config, device)
     keras.utils.set_random_seed(seed)
     twin, guard = Twin(lambda: fresh("float32")), FiniteLoss()
+    held_out = len(validation) if validation is not None else 0
+    hparams = hyperparameters(config, seed=seed, precision=device.policy, replicas=device.replicas, train_images=len(train), validation=held_out)
     history = model.fit(
         training_batches(train, batch_size=config.batch_size, epochs=config.epochs, seed=seed),
         epochs=config.epochs,
         steps_per_epoch=math.ceil(len(train) / config.batch_size),
         verbose=0,
-        callbacks=[guard, *_recorders(model, twin, train, validation, probe, folder, boards, config.epochs, progress, pictures)],
+        callbacks=[guard, *_recorders(model, twin, train, validation, probe, folder, boards, config.epochs, progress, pictures, hparams)],
         validation_data=None if validation is None else (validation.images, validation.labels),
         validation_batch_size=1000,
     )
@@ -73,13 +76,12 @@ def fit(
         kept = f"the model after epoch {guard.epoch_of_weights}" if guard.epoch_of_weights else "the untrained model"
         remedy = f"Try a smaller --learning-rate than {config.learning_rate:g}."
         raise Diverged("DIVERGED", f"epoch {epoch}, step {step}", f"the loss is not finite; {kept} was kept", remedy)
-    held_out = len(validation) if validation is not None else 0
     return {"history": rows, "parameters": int(model.count_params()), **device.record(), "train_images": len(train), "validation_images": held_out}
 
 
 def _recorders(
     model: Any, twin: Twin, train: LabeledImages, validation: LabeledImages | None, probe: LabeledImages, folder: Path, boards: Path,
-    epochs: int, progress: Progress, pictures: Pictures,
+    epochs: int, progress: Progress, pictures: Pictures, hparams: dict[str, Any],
 ) -> list[Any]:  # fmt: skip
     """The callbacks that only look on: screen, probe, TensorBoard."""
     from fmnist_viz.training.board import Board
@@ -96,7 +98,7 @@ def _recorders(
     return [
         ScreenProgress(progress, epochs),
         ProbeRecorder(twin, probe, folder / "probe", save_npz),
-        Board(boards, sample_grid=lambda: pictures.sample_grid(train), confusion=confusion, validation=validation is not None),
+        Board(boards, sample_grid=lambda: pictures.sample_grid(train), confusion=confusion, validation=validation is not None, hparams=hparams),
     ]
 
 
