@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 import time
 import urllib.request
-from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -46,7 +44,7 @@ def session_groups(address: str, metrics: list[dict[str, Any]]) -> list[dict[str
 
 
 @pytest.fixture(scope="module")
-def tab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tab]:
+def tab(tmp_path_factory: pytest.TempPathFactory) -> Tab:
     from fmnist_viz.pipeline.tensorflow import load_tensorflow
 
     load_tensorflow()
@@ -65,7 +63,7 @@ def tab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tab]:
             if (len(groups) == 3 and all(g["sessions"][0]["status"] != "STATUS_RUNNING" for g in groups)) or time.monotonic() > end:
                 break
             time.sleep(0.3)
-    yield Tab(trained, experiment, groups)
+    return Tab(trained, experiment, groups)
 
 
 def test_every_training_is_a_row(tab: Tab) -> None:

@@ -71,6 +71,19 @@ class Cache:
         self.log.append((kind, "repaired" if repaired else "made"))
         return self._entry(path, name, hit=False)
 
+    def search(self, kind: str, wanted: Callable[[Mapping[str, Any]], bool]) -> list[Entry]:
+        """The unharmed entries of a kind whose key is `wanted`, the newest first; nothing is made or mended, what is damaged is passed over."""
+        found: list[tuple[float, Path, dict[str, Any]]] = []
+        for path in (self.root / kind).glob(f"*/{INDEX}") if self.read else ():
+            try:
+                index, made = read_sealed(path), path.stat().st_mtime
+            except (OSError, ValueError):
+                continue
+            if wanted(index.get("key", {})):
+                found.append((made, path.parent, index))
+        found.sort(key=lambda item: (-item[0], item[1].name))
+        return [Entry(path, path.name, True, index["record"]) for _, path, index in found if not self._fault(path)]
+
     def has(self, kind: str, key: Mapping[str, Any]) -> bool:
         """Whether an entry is there, unverified: for plans and size estimates only."""
         return self.read and (self.root / kind / digest(key)[:32] / INDEX).exists()

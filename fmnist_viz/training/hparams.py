@@ -18,7 +18,10 @@ def hyperparameters(*configs: Any, **more: Value) -> dict[str, Value]:
 
 
 def session_start(hparams: Mapping[str, Value]) -> bytes:
-    """The serialised summary that opens a session; sessions of equal settings share a row group. Numbers that are not finite become text: the tab cannot sort them."""
+    """The serialised summary that opens a session; sessions of equal settings are one group of rows.
+
+    Numbers that are not finite become text: the answers of the tab's backend are JSON, which knows none.
+    """
     from tensorboard.plugins.hparams import summary_v2
 
     told = {name: str(value) if isinstance(value, float) and not math.isfinite(value) else value for name, value in hparams.items()}
