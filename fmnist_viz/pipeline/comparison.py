@@ -142,7 +142,7 @@ def write_comparison(comparison: RunComparison, folder: Path, line: str) -> Mani
     tables = comparison.tables()
     content = ComparisonContent(
         comparison.pairs, comparison.answers, tables, comparison.verdicts(), comparison.images, comparison.notes, comparison.layers.note,
-        made=[("command", line), ("program", f"fmnist-viz {VERSION}"), *((run.name, f"configuration {run.about.get('digest', '')}") for run in comparison.runs)],
+        [("command", line), ("program", f"fmnist-viz {VERSION}"), *((run.name, f"configuration {run.about.get('digest', '')}") for run in comparison.runs)],
     )  # fmt: skip
     manifest = Manifest({
         "digest": comparison.digest, "command": line, "kind": KIND, "finished": True, "version": VERSION, "warnings": comparison.notes,
