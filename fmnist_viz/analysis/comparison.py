@@ -154,7 +154,7 @@ class Comparison:
         })  # fmt: skip
 
     def test(self) -> dict[str, Any]:
-        """Both accuracies, their difference with its interval, fixed, broken, and McNemar's test: one row of `tests`."""
+        """Both accuracies, their difference with its interval, fixed, broken, and McNemar's test: one row of `paired_tests`."""
         right_a, right_b = self.a.right, self.b.right
         fixed, broken = int((~right_a & right_b).sum()), int((right_a & ~right_b).sum())
         difference, low, high = paired_difference(int((right_a & right_b).sum()), broken, fixed, int((~right_a & ~right_b).sum()))
@@ -228,7 +228,7 @@ def accuracies(runs: Sequence[Answers]) -> pd.DataFrame:
     return pd.DataFrame({"run": [run.name for run in runs], "n": n, "right": right, "accuracy": _rate(right, n), "accuracy_low": low, "accuracy_high": high})
 
 
-def tests(runs: Sequence[Answers]) -> pd.DataFrame:
+def paired_tests(runs: Sequence[Answers]) -> pd.DataFrame:
     """One row per pair of runs, the earlier one as baseline: `Comparison.test` and `p_holm`, adjusted over all pairs."""
     import pandas as pd
 
@@ -243,7 +243,7 @@ def p_text(p: float) -> str:
 
 
 def verdict(row: Any) -> str:
-    """A row of `tests` in words."""
+    """A row of `paired_tests` in words."""
     if not row["other_answers"]:
         return f"{row['baseline']} and {row['run']}: no difference, the same answer to all {row['n']:,} images (p = 1)"
     points = 100 * row["difference"]

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fmnist_viz.core.intervals import Z95, mean_interval, wilson
-from fmnist_viz.neighbors import exact_graph, overlap
+from fmnist_viz.neighbors import nearest, overlap, reference_distances
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,16 +22,16 @@ LEAST = 40  # images below which nothing is said
 
 @dataclass(frozen=True)
 class Gram:
-    """Inner products of the images' vectors (n, n), and their K nearest neighbours (n, K)."""
+    """Of q sampled images: inner products of their vectors (q, q), and their K nearest among all images (q, K)."""
 
     products: NDArray[np.float64]
-    neighbors: NDArray[np.int32]
+    neighbors: NDArray[np.int64]
 
     @staticmethod
-    def of(X: NDArray[np.float32]) -> Gram:
-        """Of float32 (n, d), n > K. Vectors are centred first: CKA does not change, and single precision loses less."""
-        centred = X - X.mean(axis=0, dtype=np.float64).astype(np.float32)
-        return Gram((centred @ centred.T).astype(np.float64), exact_graph(np.ascontiguousarray(X), K).indices)
+    def of(X: NDArray[np.float32], queries: NDArray[np.int64]) -> Gram:
+        """Of float32 (n, d), n > K, and the rows that are sampled. Vectors are centred first: CKA does not change, and single precision loses less."""
+        centred = X[queries] - X[queries].mean(axis=0, dtype=np.float64).astype(np.float32)
+        return Gram((centred @ centred.T).astype(np.float64), nearest(reference_distances(X, queries), K))
 
     def centred(self, rows: NDArray[np.int64] | None = None) -> NDArray[np.float64]:
         """U-centred products of the given rows (all by default): the diagonal is zero, and so is the sum of every row."""
@@ -83,11 +83,14 @@ def similarity(a: Mapping[str, Gram], b: Mapping[str, Gram]) -> pd.DataFrame:
     return pd.DataFrame(table)
 
 
-def knn_accuracy(gram: Gram, labels: NDArray[np.int64]) -> dict[str, float]:
-    """Share of images whose K nearest neighbours' majority is their own class (of equal votes the smaller class), with its Wilson interval."""
-    n, classes = len(labels), int(labels.max()) + 1
-    votes = np.zeros((n, classes), np.int64)
+def knn_accuracy(gram: Gram, labels: NDArray[np.int64], queries: NDArray[np.int64]) -> dict[str, float]:
+    """Share of the sampled images whose K nearest neighbours' majority is their own class (of equal votes the smaller class), with its Wilson interval.
+
+    labels : int64 (n,) of all images;  queries : rows of the sampled ones
+    """
+    n = len(queries)
+    votes = np.zeros((n, int(labels.max()) + 1), np.int64)
     np.add.at(votes, (np.arange(n)[:, None], labels[gram.neighbors]), 1)
-    right = int((votes.argmax(axis=1) == labels).sum())
+    right = int((votes.argmax(axis=1) == labels[queries]).sum())
     low, high = wilson(right, n)
     return {"knn_accuracy": right / n, "knn_accuracy_low": float(low), "knn_accuracy_high": float(high)}

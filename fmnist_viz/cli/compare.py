@@ -48,7 +48,12 @@ def lines(made: RunComparison) -> list[str]:
             *aligned(["class", "n", "from", "to", "points", "95 % interval", "q"], [_class_row(r) for r in classes.to_dict("records")]),
         ]
         significant = cells[cells["significant"]].sort_values("q", kind="stable")
-        count = f"{len(significant)} of {int(cells['q'].notna().sum())} changed cells of the confusion matrix differ with q < 0.05"
+        changed = int(cells["q"].notna().sum())
+        count = (
+            f"{len(significant)} of {changed} changed cells of the confusion matrix differ with q < 0.05"
+            if changed
+            else "no cell of the confusion matrix changed"
+        )
         out += ["", count + (f"; the first {MOST_CELLS}:" if len(significant) > MOST_CELLS else ":" if len(significant) else "")]
         rows = [[f"{shorten(r['true'])} → {shorten(r['predicted'])}", *_change(r)] for r in significant.head(MOST_CELLS).to_dict("records")]
         out += aligned(["cell", "from", "to", "points", "95 % interval", "q"], rows) if rows else []

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fmnist_viz.analysis.comparison import Answers, Comparison, accuracies, aligned, tests, verdict
+from fmnist_viz.analysis.comparison import Answers, Comparison, accuracies, aligned, paired_tests, verdict
 from fmnist_viz.core.cache import Cache, default_cache_dir
 from fmnist_viz.core.config import digest
 from fmnist_viz.core.errors import BadInput, Damaged, OutputBusy, UsageError
@@ -67,7 +67,7 @@ class RunComparison:
             "confusion": [pair.cells() for pair in pairs],
             "per_class": [pair.per_class() for pair in pairs],
         }
-        found = {"accuracy": accuracies(self.answers), "tests": tests(self.answers)}
+        found = {"accuracy": accuracies(self.answers), "tests": paired_tests(self.answers)}
         found |= {name: pd.concat(parts, ignore_index=True) for name, parts in joined.items()}
         found["layers"] = self.layers.table
         if len(self.layers.similarity):
@@ -76,7 +76,7 @@ class RunComparison:
 
     def verdicts(self) -> list[str]:
         """One sentence per pair of runs."""
-        return [verdict(row) for row in tests(self.answers).to_dict("records")]
+        return [verdict(row) for row in paired_tests(self.answers).to_dict("records")]
 
 
 def compare(run_a: str | Path, run_b: str | Path, *others: str | Path, cache_dir: str | Path | None = None, progress: Progress | None = None) -> RunComparison:

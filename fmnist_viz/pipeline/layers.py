@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,7 +24,8 @@ from fmnist_viz.pipeline.finished import FinishedRun
 if TYPE_CHECKING:
     import pandas as pd
 
-SAMPLED = 1000  # images that layers are compared on: all pairs of them are
+SAMPLED = 1000  # images whose pairs and neighbours are compared
+AMONG = 10_000  # images that the neighbours are looked for among
 SCORES = ("knn_accuracy", "trustworthiness")
 
 
@@ -75,12 +76,12 @@ def rows_of(where: NDArray[np.str_], ids: NDArray[np.str_]) -> NDArray[np.int64]
     return np.array([place[name] for name in ids.tolist()], np.int64)
 
 
-def cached_layers(run: FinishedRun, images: LabeledImages, ids: NDArray[np.str_], cache: Cache) -> dict[str, NDArray[np.float32]]:
-    """Vectors of the run's layers for the given ids, as far as the cache holds them; pixels are the images themselves. Layers in the run's order."""
+def cached_layers(run: FinishedRun, images: LabeledImages, ids: NDArray[np.str_], cache: Cache) -> dict[str, Callable[[], NDArray[np.float32]]]:
+    """Loaders of the layers' vectors for the given ids, as far as the cache holds them, in the run's order; pixels are the images themselves."""
     rows, digest, model = rows_of(images.sample_ids, ids), images.digest(), run.model_sha256
-    found: dict[str, NDArray[np.float32]] = {}
+    found: dict[str, Callable[[], NDArray[np.float32]]] = {}
     if "pixels" in run.representations:
-        found["pixels"] = images.pixels[rows]
+        found["pixels"] = lambda: images.pixels[rows]
     wanted = run.representations.keys() - {"pixels"}
 
     def fits(key: Mapping[str, Any]) -> bool:
@@ -89,7 +90,7 @@ def cached_layers(run: FinishedRun, images: LabeledImages, ids: NDArray[np.str_]
     for entry in cache.search("features", fits) if model else ():
         stored = LayerFeatures(entry.path)
         if stored.facts["width"] == run.representations[entry.record["layer"]]["kept_width"]:  # pooled or kept otherwise, it is another representation
-            found[entry.record["layer"]] = stored.vectors()[rows]
+            found[entry.record["layer"]] = lambda stored=stored: stored.vectors()[rows]  # type: ignore[misc]
     return {name: found[name] for name in run.representations if name in found}
 
 
@@ -103,39 +104,49 @@ class Layers:
 
 
 def compare_layers(runs: list[FinishedRun], own: list[LabeledImages | None], labels: NDArray[np.int64], ids: NDArray[np.str_], cache: Cache) -> Layers:
-    """Tables' scores for all runs; CKA, shared neighbours and 15-NN accuracy of the vectors on at most 1,000 stratified images where features are cached."""
+    """Tables' scores for all runs; where features are cached also CKA, shared neighbours and 15-NN accuracy of the vectors.
+
+    At most 1,000 stratified images are compared; their neighbours are looked for among all (at most 10,000).
+    """
     import pandas as pd
 
-    picked = np.sort(stratified_rows(labels, min(SAMPLED, len(labels)), seed=0))
+    among = np.sort(stratified_rows(labels, min(AMONG, len(labels)), seed=0))
+    labels, ids = labels[among], ids[among]
+    queries = np.sort(stratified_rows(labels, min(SAMPLED, len(labels)), seed=0))
     grams: list[dict[str, Gram]] = []
     missing: list[str] = []
     for run, images in zip(runs, own, strict=True):
-        vectors = cached_layers(run, images, ids[picked], cache) if images is not None and len(picked) >= LEAST else {}
-        vectors = {name: X for name, X in vectors.items() if np.isfinite(X).all()}
-        lost = [name for name in run.representations if name not in vectors]
-        if lost:
+        made: dict[str, Gram] = {}
+        for name, load in cached_layers(run, images, ids, cache).items() if images is not None and len(queries) >= LEAST else ():
+            if np.isfinite(X := load()).all():
+                made[name] = Gram.of(X, queries)
+        if lost := [name for name in run.representations if name not in made]:
             missing.append(f"{run.name}: {', '.join(lost)}")
-        grams.append({name: Gram.of(X) for name, X in vectors.items()})
-    rows = [row for run, own_grams in zip(runs, grams, strict=True) for row in _rows(run, own_grams, labels[picked])]
+        grams.append(made)
+    rows = [row for run, made in zip(runs, grams, strict=True) for row in _rows(run, made, labels, queries)]
     parts = [
         similarity(grams[0], others).assign(baseline=runs[0].name, run=run.name) for run, others in zip(runs[1:], grams[1:], strict=True) if grams[0] and others
     ]
     alike = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
     if len(alike):
         alike = alike[["baseline", "run", *(c for c in alike.columns if c not in ("baseline", "run"))]]
-    if len(picked) < LEAST:
+    if len(queries) < LEAST:
         note = f"Layers are not compared on fewer than {LEAST} images."
     else:
-        note = f"Left out, since the cache does not hold their features for these images: {'; '.join(missing)}." if missing else ""
+        note = f"Vectors left out, since the cache holds no usable features of them for these images: {'; '.join(missing)}." if missing else ""
     return Layers(pd.DataFrame(rows), alike, note)
 
 
-def _rows(run: FinishedRun, grams: Mapping[str, Gram], labels: NDArray[np.int64]) -> list[dict[str, Any]]:
+def _rows(run: FinishedRun, grams: Mapping[str, Gram], labels: NDArray[np.int64], queries: NDArray[np.int64]) -> list[dict[str, Any]]:
     scores = run.faithfulness
     out = []
     for name, facts in run.representations.items():
         own = {"run": run.name, "layer": name, "width": facts["width"], "kept_width": facts["kept_width"]}
-        own |= knn_accuracy(grams[name], labels) if name in grams else {c: float("nan") for c in ("knn_accuracy", "knn_accuracy_low", "knn_accuracy_high")}
+        own |= (
+            knn_accuracy(grams[name], labels, queries)
+            if name in grams
+            else {c: float("nan") for c in ("knn_accuracy", "knn_accuracy_low", "knn_accuracy_high")}
+        )
         for row in scores[scores["representation"] == name].to_dict("records") if scores is not None else ():
             for score in SCORES:
                 own |= {f"{row['method']} {score}{end}": row[f"{score}{end}"] for end in ("", "_low", "_high")}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import io
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,10 +61,12 @@ def render(content: ComparisonContent) -> str:
         policy=POLICY,
         css=Markup(css),
         content=content,
+        verdicts=[visible(line) for line in content.verdicts],
+        notes=[visible(line) for line in content.notes],
         n=len(content.runs[0].y_true),
         classes=len(content.runs[0].class_names),
         accuracy=picture(AccuracyIntervalsDisplay(content.runs)),
-        tests=_tests(content.tables["tests"]),
+        tests=_numbers(content.tables["tests"].drop(columns="other_answers"), baseline_accuracy="its accuracy", run_accuracy="accuracy", p_holm="p after Holm"),
         pairs=[_pair(content, pair) for pair in content.pairs],
         layers=_layers(content.tables["layers"]),
         similarity=_similarity(content.tables.get("similarity")),
@@ -81,20 +84,32 @@ def picture(display: Display) -> Picture:
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     out = io.BytesIO()
-    Image.fromarray(np.asarray(canvas.buffer_rgba())[:, :, :3]).save(out, "PNG", optimize=True)
+    Image.fromarray(np.asarray(canvas.buffer_rgba())[:, :, :3]).save(out, "PNG", compress_level=6)
     return Picture("data:image/png;base64," + base64.b64encode(out.getvalue()).decode(), round(96 * figure.get_figwidth()), visible(display.caption()))
 
 
-def _tests(frame: pd.DataFrame) -> Table:
-    points = frame.assign(**{name: 100 * frame[name] for name in ("difference", "difference_low", "difference_high")})
-    titles = {"baseline_accuracy": "its accuracy", "run_accuracy": "accuracy", "difference": "difference, points", "p_holm": "p, Holm over pairs"}
-    return table_of(points.drop(columns="other_answers"), percent=("baseline_accuracy", "run_accuracy"), titles=titles)
+def _numbers(frame: pd.DataFrame, **titles: str) -> Table:
+    """A table whose p and q are short, and whose differences are signed points with their interval, set to the right like numbers."""
+    texts = {name: [p_short(value) for value in frame[name]] for name in ("p", "p_holm", "q") if name in frame}
+    texts["difference"] = [
+        f"{100 * d:+.2f} ({100 * low:+.2f} to {100 * high:+.2f})" if d == d else "–"
+        for d, low, high in zip(frame["difference"], frame["difference_low"], frame["difference_high"], strict=True)
+    ]
+    rates = tuple(name for name in frame if name.endswith(("_accuracy", "_recall")))
+    made = table_of(frame.drop(columns=["difference_low", "difference_high"]).assign(**texts), percent=rates, titles={"difference": "points", **titles})
+    right = {titles.get(name, name) for name in texts} | {"points"}
+    return dataclasses.replace(made, columns=tuple(dataclasses.replace(c, numeric=c.numeric or c.name in right) for c in made.columns))
+
+
+def p_short(p: float) -> str:
+    """``0.0312``, ``< 0.0001``; a dash where nothing was tested."""
+    return "–" if p != p else "< 0.0001" if p < 1e-4 else f"{p:.4f}"
 
 
 def _pair(content: ComparisonContent, pair: Comparison) -> dict[str, Any]:
     cells, classes = pair.cells(), pair.per_class()
     changed = cells[cells["q"].notna()].sort_values("q", kind="stable").head(CELLS)
-    shown = ["true", "predicted", "n_true", "baseline_count", "run_count", "left", "entered", "difference", "difference_low", "difference_high", "p", "q"]
+    shown = ["true", "predicted", "n_true", "baseline_count", "run_count", "difference", "difference_low", "difference_high", "q"]
     significant = classes[classes["significant"]]
     worse, better = (significant[significant["difference"] * sign > 0]["class"].map(visible).tolist() for sign in (-1, 1))
     return {
@@ -104,25 +119,16 @@ def _pair(content: ComparisonContent, pair: Comparison) -> dict[str, Any]:
         "fixed": wall(content.images, pair, pair.fixed, fixed=True),
         "broken": wall(content.images, pair, pair.broken, fixed=False),
         "counts": (len(pair.fixed), len(pair.broken)),
-        "cells": table_of(_points(changed[shown]), titles={"n_true": "of", "difference": "difference, points"}),
+        "cells": _numbers(changed[shown], n_true="of", baseline_count="from", run_count="to"),
         "total_cells": int(cells["q"].notna().sum()),
-        "classes": table_of(
-            _points(classes.drop(columns=["baseline", "run", "method"])),
-            percent=("baseline_recall", "run_recall"),
-            titles={"baseline_recall": "recall of the baseline", "run_recall": "recall", "difference": "difference, points"},
-        ),
+        "classes": _numbers(classes.drop(columns=["baseline", "run", "method", "significant"]), baseline_recall="recall of the baseline", run_recall="recall"),
         "reading": _reading(better, worse),
     }
 
 
-def _points(frame: pd.DataFrame) -> pd.DataFrame:
-    """Differences and their intervals as points to one hundredth."""
-    return frame.assign(**{name: (100 * frame[name]).round(2) for name in ("difference", "difference_low", "difference_high")})
-
-
 def _reading(better: list[str], worse: list[str]) -> str:
-    parts = [f"recall is {word} in {', '.join(names)}" for word, names in (("higher", better), ("lower", worse)) if names]
-    return f"{'; '.join(parts)} (q < {LEVEL:g})." if parts else "In no class does recall differ by more than chance would make it."
+    parts = [f"{word} in {', '.join(names)}" for word, names in (("higher", better), ("lower", worse)) if names]
+    return f"Recall is {'; '.join(parts)} (q < {LEVEL:g})." if parts else "In no class does recall differ by more than chance would make it."
 
 
 def wall(images: LabeledImages | None, pair: Comparison, rows: NDArray[np.int64], *, fixed: bool) -> Picture | None:
@@ -131,7 +137,7 @@ def wall(images: LabeledImages | None, pair: Comparison, rows: NDArray[np.int64]
         return None
     head, names = rows[:ON_WALL], pair.a.class_names
     wrong = pair.a if fixed else pair.b
-    words = [(f"is {names[pair.a.y_true[i]]}", f"not {names[wrong.y_pred[i]]} ({wrong.confidence[i]:.2f})") for i in head]
+    words = [(names[pair.a.y_true[i]], f"not {names[wrong.y_pred[i]]}", f"{wrong.confidence[i]:.2f}") for i in head]
     what = "Fixed" if fixed else "Broken"
     said = f"{what}: right in {(pair.b if fixed else pair.a).name}, wrong in {wrong.name}, whose answer and confidence stand below; most confident first"
     return picture(ImageWallDisplay(images.take(head), words, said=said, total=len(rows)))
