@@ -10,11 +10,13 @@ import sys
 from pathlib import Path
 
 import pytest
-from command import call, run
+from command import Done, call, run
 from conftest import MadeRun
 
 import fmnist_viz
+from fmnist_viz.core.errors import OutputBusy
 from fmnist_viz.core.manifest import Manifest
+from fmnist_viz.pipeline.comparison import check_target
 
 pytestmark = pytest.mark.run
 PARTS = {"features": "predictions.csv", "tables": "tables", "config": "config.toml"}
@@ -63,9 +65,17 @@ def other(run_folder: MadeRun, tmp_path_factory: pytest.TempPathFactory) -> Path
     return where / "projector_logs" / "other"
 
 
-def test_two_trainings_are_compared_on_the_images_that_both_saw(run_folder: MadeRun, other: Path, tmp_path: Path) -> None:
-    done = call(tmp_path, "compare", str(run_folder.path), str(other), "--out", "out", "--cache-dir", str(run_folder.cache_dir))
+@pytest.fixture(scope="module")
+def compared(run_folder: MadeRun, other: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Done, Path]:
+    """What the command said of the two, and the folder that it wrote."""
+    where = tmp_path_factory.mktemp("compared")
+    done = call(where, "compare", str(run_folder.path), str(other), "--out", "out", "--cache-dir", str(run_folder.cache_dir))
     assert done.code == 0, done.err
+    return done, where / "out"
+
+
+def test_two_trainings_are_compared_on_the_images_that_both_saw(run_folder: MadeRun, other: Path, compared: tuple[Done, Path]) -> None:
+    done, out = compared
     a, b = ({row["sample_id"]: row for row in rows_of(path / "predictions.csv")} for path in (run_folder.path, other))
     shared = [name for name in a if name in b]
     assert 0 < len(shared) < 1500
@@ -73,32 +83,34 @@ def test_two_trainings_are_compared_on_the_images_that_both_saw(run_folder: Made
     assert f"{len(shared)} images of 10 classes" in done.out
     fixed = {i for i in shared if a[i]["predicted"] != a[i]["true"] == b[i]["predicted"]}
     broken = {i for i in shared if a[i]["predicted"] == a[i]["true"] != b[i]["predicted"]}
-    assert {row["sample_id"] for row in rows_of(tmp_path / "out/fixed.csv")} == fixed
-    assert {row["sample_id"] for row in rows_of(tmp_path / "out/broken.csv")} == broken
-    row = rows_of(tmp_path / "out/tests.csv")[0]
+    assert {row["sample_id"] for row in rows_of(out / "fixed.csv")} == fixed
+    assert {row["sample_id"] for row in rows_of(out / "broken.csv")} == broken
+    row = rows_of(out / "tests.csv")[0]
     assert (int(row["n"]), int(row["fixed"]), int(row["broken"])) == (len(shared), len(fixed), len(broken))
     assert f"{len(fixed)} images fixed, {len(broken)} broken" in done.out
-    settings = {row["setting"]: (row["run"], row["other"]) for row in rows_of(tmp_path / "out/settings.csv")}
+    settings = {row["setting"]: (row["run"], row["other"]) for row in rows_of(out / "settings.csv")}
     assert settings["learning_rate"] == ("0.001", "0.0003")
     assert settings["points"] == ("1500", "600")
     assert "model" not in settings
-    assert call(tmp_path, "verify", "out").code == 0
+    assert call(out.parent, "verify", "out").code == 0
 
 
-def test_layers_come_from_the_cache_and_are_left_out_without_it(run_folder: MadeRun, other: Path, tmp_path: Path) -> None:
-    call(tmp_path, "compare", str(run_folder.path), str(other), "--out", "out", "--cache-dir", str(run_folder.cache_dir))
-    layers = {(row["run"], row["layer"]): row for row in rows_of(tmp_path / "out/layers.csv")}
+def test_layers_come_from_the_cache(run_folder: MadeRun, compared: tuple[Done, Path]) -> None:
+    out = compared[1]
+    layers = {(row["run"], row["layer"]): row for row in rows_of(out / "layers.csv")}
     assert set(layers) == {(name, layer) for name in ("run", "other") for layer in ("pixels", "dense", "logits")}
     faith = {(r["representation"], r["method"]): r for r in rows_of(run_folder.path / "tables/faithfulness.csv")}
     for layer in ("pixels", "dense", "logits"):
         assert layers["run", layer]["t-SNE knn_accuracy"] == faith[layer, "t-SNE"]["knn_accuracy"]
         assert layers["other", layer]["t-SNE knn_accuracy"] == ""
         assert 0.4 < float(layers["other", layer]["knn_accuracy"]) < 1
-    alike = {(row["baseline_layer"], row["run_layer"]): row for row in rows_of(tmp_path / "out/similarity.csv")}
+    alike = {(row["baseline_layer"], row["run_layer"]): row for row in rows_of(out / "similarity.csv")}
     assert len(alike) == 9
     assert float(alike["pixels", "pixels"]["cka"]) == pytest.approx(1)
     assert float(alike["dense", "dense"]["cka"]) > float(alike["dense", "pixels"]["cka"]) > 0.2
 
+
+def test_layers_are_left_out_where_the_cache_holds_none(run_folder: MadeRun, other: Path, tmp_path: Path) -> None:
     bare = call(tmp_path, "compare", str(run_folder.path), str(other), "--out", "bare", "--cache-dir", "empty")
     assert bare.code == 0
     assert "the cache holds no usable features" in bare.out
@@ -134,9 +146,10 @@ def test_a_run_against_itself(run_folder: MadeRun, tmp_path: Path) -> None:
     assert "no setting differs" in done.out
     pages = list((tmp_path / "projector_logs").glob("compare-*/report.html"))
     assert len(pages) == 1
-    again = call(tmp_path, "compare", str(run_folder.path), str(run_folder.path), "--cache-dir", str(run_folder.cache_dir))
-    assert again.code == 0, again.err  # its own folder may be replaced
-    assert again.out == done.out
+    check_target(pages[0].parent)  # its own folder may be replaced
+    (pages[0].parent / "notes.txt").write_text("mine")
+    with pytest.raises(OutputBusy, match=r"notes\.txt"):
+        check_target(pages[0].parent)
 
 
 def test_what_cannot_be_compared_is_said_in_one_line(run_folder: MadeRun, tmp_path: Path) -> None:

@@ -59,6 +59,7 @@ def test_interval_of_a_paired_difference_is_the_published_one() -> None:
     assert (round(float(difference), 3), round(float(low), 3), round(float(high), 3)) == (-0.286, -0.507, -0.026)
 
 
+@settings(deadline=None)
 @given(st.tuples(*[st.integers(0, 300)] * 4))
 def test_paired_interval_holds_its_difference_and_turns_round_with_the_runs(table: tuple[int, int, int, int]) -> None:
     both, a, b, neither = table
@@ -145,7 +146,7 @@ def test_recall_of_a_class_by_hand() -> None:
     assert np.isnan(frame.loc["coat"]["q"])
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(SOME)
 def test_numbers_add_up_and_turn_round_with_the_runs(rows: Pairs) -> None:
     pair = pair_of(rows)
