@@ -91,10 +91,10 @@ def test_a_row_holds_the_last_epochs_metrics(tab: Tab) -> None:
     """Against the history that the training itself returned; nothing of a loss that is not finite."""
     rows = {g["sessions"][0]["name"].split("/")[0]: g.get("metricValues", []) for g in tab.groups}
     for name, trained in tab.trained.items():
-        found = {m["name"]["tag"]: m["value"] for m in rows[name] if m["name"]["tag"].startswith("final/")}
+        found = {m["name"]["tag"]: m["value"] for m in rows[name] if m["name"]["tag"].startswith("end/")}
         history = trained.record["history"]
-        assert found == pytest.approx({f"final/{k}": history[k][-1] for k in ("accuracy", "loss", "val_accuracy", "val_loss")}, abs=1e-6)
-    assert "final/loss" not in {m["name"]["tag"] for m in rows["lost"]}
+        assert found == pytest.approx({f"end/{k}": history[k][-1] for k in ("accuracy", "loss", "val_accuracy", "val_loss")}, abs=1e-6)
+    assert "end/loss" not in {m["name"]["tag"] for m in rows["lost"]}
 
 
 def test_only_finite_metrics_are_final() -> None:

@@ -23,7 +23,7 @@ class Board(keras.callbacks.TensorBoard):
     TensorBoard follows one event file per folder at a time, so a second writer in `validation/` would hide the first one's data.
     `sample_grid()` is drawn once; `confusion(epoch)` after each epoch; both return a picture, or None for nothing to show.
     `hparams` makes the training a row of the HPARAMS tab: the session lies in `train/`, and since TensorBoard looks for a session's metrics in its
-    folder and below, the metrics of the last epoch, those of the validation too, are written there as `final/...`.
+    folder and below, the metrics of the last epoch, those of the validation too, are written there as `end/...`.
     """
 
     def __init__(
