@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,13 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fmnist_viz.core.cache import Cache, Entry
-from fmnist_viz.core.errors import BadInput
+from fmnist_viz.core.errors import BadInput, ResourceError
 from fmnist_viz.core.store import sha256_file, staged_file, write_file
 from fmnist_viz.core.types import LabeledImages, Predictions, ReferenceDistances, Representation
 from fmnist_viz.data.split import stratified_rows
 from fmnist_viz.features.extract import RAW_WIDTH, extract, pooled_width
 from fmnist_viz.features.shards import LayerFeatures
 from fmnist_viz.features.weights import WeightRows, weight_rows
+from fmnist_viz.models.gate import check_model_file
 from fmnist_viz.models.layers import LayerInfo, choose, chosen_special, penultimate
 from fmnist_viz.pipeline.config import code_digest, versions
 from fmnist_viz.pipeline.context import Context
@@ -41,43 +43,41 @@ class Source:
 
 
 class ModelFile:
-    """A saved model that is loaded only when something has to be computed with it."""
+    """A saved model: judged at once (see `models.gate`), loaded only when something has to be computed with it."""
 
-    def __init__(self, path: Path, name: str) -> None:
-        self.path, self.name, self.sha256 = path, name, sha256_file(path)
+    def __init__(self, path: Path, name: str, *, trust: bool = False) -> None:
+        check_model_file(path, trust=trust)
+        self.path, self.name, self.sha256, self.trust = path, name, sha256_file(path), trust
         self._model: keras.Model | None = None
 
     @property
     def model(self) -> keras.Model:
         if self._model is None:
-            self._model = load_model(self.path)
+            self._model = load_model(self.path, trust=self.trust)
         return self._model
 
 
-def load_model(path: Path) -> keras.Model:
-    """A Keras 3 model file, without its optimiser. Raises BadInput naming the true reason where it cannot be opened.
+def load_model(path: Path, *, trust: bool = False) -> keras.Model:
+    """A Keras 3 model file, without its optimiser; `trust` lets it bring code of its own.
 
-    Keras calls a truncated file "not found"; the archive is checked first.
+    Raises what `check_model_file` does, and BadInput naming the reason where Keras cannot open what has passed.
     """
-    import zipfile
-
-    remedy = "Give a model that Keras 3 saved with model.save('name.keras')."
-    try:
-        with zipfile.ZipFile(path) as archive:
-            bad = archive.testzip()
-            missing = {"config.json", "model.weights.h5"} - set(archive.namelist())
-    except (zipfile.BadZipFile, OSError, EOFError) as e:
-        raise BadInput("MODEL-UNREADABLE", path, f"is no intact .keras archive ({e})", remedy) from None
-    if bad or missing:
-        raise BadInput("MODEL-UNREADABLE", path, f"{bad or ', '.join(sorted(missing))} is {'damaged' if bad else 'missing'} in the archive", remedy)
+    check_model_file(path, trust=trust)
     load_tensorflow()
     import keras
 
     try:
-        return keras.saving.load_model(path, compile=False, safe_mode=True)
-    except (ValueError, TypeError, KeyError, OSError) as e:
+        if path.suffix == ".keras":
+            return keras.saving.load_model(path, compile=False, safe_mode=not trust)
+        with tempfile.TemporaryDirectory() as folder:  # Keras goes by the name
+            link = Path(folder).resolve() / "model.keras"
+            link.symlink_to(path.resolve())
+            return keras.saving.load_model(link, compile=False, safe_mode=not trust)
+    except MemoryError:
+        raise ResourceError("MODEL-LARGE", path, "needs more memory than there is", "Give a smaller model.") from None
+    except Exception as e:  # noqa: BLE001 - a layer's own code may raise anything
         first = str(e).strip().splitlines()[0][:200] if str(e).strip() else type(e).__name__
-        raise BadInput("MODEL-UNREADABLE", path, f"Keras cannot open it: {first}", "Only built-in layers can be loaded.") from None
+        raise BadInput("MODEL-UNREADABLE", path, f"Keras cannot open it: {first}", "Save it again with this version of Keras, from built-in layers.") from None
 
 
 def check_shape(model: keras.Model, images: LabeledImages) -> None:
