@@ -14,6 +14,8 @@ _HOMES = {
     "Request": "fmnist_viz.pipeline.job",
     "RunConfig": "fmnist_viz.pipeline.config",
     "verify": "fmnist_viz.pipeline.folder",
+    "confusion_analysis": "fmnist_viz.pipeline.confusion_analysis",
+    "ConfusionAnalysis": "fmnist_viz.pipeline.confusion_analysis",
     "confusion": "fmnist_viz.analysis.confusion",
     "LabeledImages": "fmnist_viz.core.types",
     "Predictions": "fmnist_viz.core.types",
