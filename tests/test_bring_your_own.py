@@ -101,7 +101,14 @@ def test_a_model_and_a_folder_become_a_projector_and_a_report(place: Path) -> No
     scores = pd.read_csv(whole / "tables" / "faithfulness.csv").set_index("representation")
     assert scores.loc["torch", "knn_accuracy"] == 1
     text = (whole / "report.html").read_text(encoding="utf-8")
-    for said in ("<title>my on image folder photos</title>", "my.keras (SHA-256", "built-in layers only", "vectors.npy (SHA-256", "vectors made elsewhere", "100.00 %"):
+    for said in (
+        "<title>my on image folder photos</title>",
+        "my.keras (SHA-256",
+        "built-in layers only",
+        "vectors.npy (SHA-256",
+        "vectors made elsewhere",
+        "100.00 %",
+    ):
         assert said in text, said
     rerun = call(place, "report", "whole", "--cache-dir", "cache")
     assert rerun.code == 0, rerun.err

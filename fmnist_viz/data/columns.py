@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from fmnist_viz.core.errors import BadInput
 from fmnist_viz.core.types import DataSet, LabeledImages, Source
+from fmnist_viz.data.assemble import Decoded, payload_sha256
 from fmnist_viz.data.gate import Limit, is_pickle, listed, open_regular, shown, wrong_content
 from fmnist_viz.data.labels import distinct_names, numbered_classes, whole_labels, within
 from fmnist_viz.data.npy import MAGIC, read_npy
@@ -125,9 +126,11 @@ def read_labels(path: Path, *, names: tuple[str, ...], limit: Limit) -> DataSet:
     if not texts:
         raise BadInput("FILE-EMPTY", subject, "holds no labels", "Give a file with a row per image.")
     labels, names = _numbered(texts, names, subject)
-    source = Source("labels", f"labels in {shown(path.name)}", "", notes=("There are no images: only labels were given.",))
+    pixels = np.zeros((len(labels), 0, 0, 1), np.uint8)
+    sha256 = payload_sha256({"test": Decoded(pixels, labels, subject)})
+    source = Source("labels", f"labels in {shown(path.name)}", sha256, notes=("There are no images: only labels were given.",))
     ids = np.array([f"test/{row}" for row in range(len(labels))], dtype=np.str_) if ids is None else ids
-    return DataSet(None, LabeledImages(np.zeros((len(labels), 0, 0, 1), np.uint8), labels, names, ids, "test", source))
+    return DataSet(None, LabeledImages(pixels, labels, names, ids, "test", source))
 
 
 def _numbered(texts: list[str], names: tuple[str, ...], subject: str) -> tuple[NDArray[np.int64], tuple[str, ...]]:

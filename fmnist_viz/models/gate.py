@@ -24,8 +24,10 @@ MOST_DEPTH = 200
 NEEDED = ("config.json", "model.weights.h5")
 MEMBERS = {*NEEDED, "metadata.json"}
 SAVE_AGAIN = "Give a model that Keras 3 saved with model.save('name.keras')."
-VECTORS = "Other frameworks' networks come as vectors: --representation name=FILE.npy."
+VECTORS = "Networks that Keras cannot open come as vectors: --representation name=FILE.npy."
 TRUST = "Use a file from a source that you trust with --trust-model, or rebuild the model from built-in layers."
+
+CUSTOM = f"Rebuild the model from built-in layers. {VECTORS}"  # Keras would not find the class, whoever vouches for it
 
 # sizes that a layer's weights grow with: Keras would allocate them before it misses them in the file
 SIZES = frozenset(("units", "filters", "input_dim", "output_dim", "key_dim", "num_heads", "depth_multiplier", "projection_dim"))
@@ -193,19 +195,19 @@ def _check_node(path: Path, node: dict[str, Any]) -> None:
     if name == "__lambda__":
         raise _refused(path, node, "holds a Python lambda, which is code")
     if node.get("registered_name") not in (None, name):
-        raise _refused(path, node, f"needs the custom class {node['registered_name']}")
+        raise _refused(path, node, f"needs the custom class {node['registered_name']}", CUSTOM)
     if (module, name) not in allowed():
         raise _refused(path, node, f"is a {module}.{name}" if name == "Lambda" else f"is of the class {module}.{name}")
     if name in LOOKUPS and isinstance(config, dict) and isinstance(config.get("vocabulary"), str):
         raise _refused(path, node, f"is a {name} that would read the file {config['vocabulary']!r}")
 
 
-def _refused(path: Path, node: dict[str, Any], fact: str) -> UnsafeInput:
+def _refused(path: Path, node: dict[str, Any], fact: str, remedy: str = TRUST) -> UnsafeInput:
     """One line that names the layer and what it is."""
     config = node.get("config")
     name = (config.get("name") if isinstance(config, dict) else None) or node.get("name")
     layer = f"the layer {name!r}" if isinstance(name, str) else "a part of the model"
-    return UnsafeInput("MODEL-UNSAFE", path, f"{layer} {fact}; only built-in layers that run no code of the file are opened"[:400], TRUST)
+    return UnsafeInput("MODEL-UNSAFE", path, f"{layer} {fact}; only built-in layers that run no code of the file are opened"[:400], remedy)
 
 
 def _check_size(path: Path, key: str, node: dict[str, Any]) -> None:

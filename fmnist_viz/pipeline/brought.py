@@ -130,7 +130,7 @@ def read_brought(config: RunConfig, images: LabeledImages) -> Brought | None:
         elif len(predicted.ids):
             _known(predicted.ids, images, place)
     keep, bad, notes = _kept(images, vectors, predicted)
-    every = {**{f"representation {name}": path for name, path in files.items()}}
+    every = {f"representation {name}": path for name, path in files.items()}
     every |= {what: Path(text) for what, text in (("ids", brought.ids), ("predictions", brought.predictions), ("labels", brought.labels)) if text}
     hashes = tuple((what, path.name, sha256_file(path)) for what, path in every.items())
     name = Path(brought.predictions).stem if brought.predictions else ", ".join(files)
@@ -172,7 +172,9 @@ def _kept(
         if len(broken):
             bad += [(str(i), name) for i in broken]
             shown = listed([str(i) for i in broken])
-            notes.append(f"{name}: {len(broken):,} rows hold NaN or infinity ({shown}); those images are left out everywhere, tables/left_out.csv lists them.")
+            notes.append(
+                f"{name}: {len(broken):,} row{'s hold' if len(broken) > 1 else ' holds'} NaN or infinity ({shown}); such images are left out everywhere, tables/left_out.csv lists them."
+            )
             good &= ~np.isin(images.sample_ids, broken)
     if not good.any():
         raise BadInput("ROWS", ", ".join([*vectors, *(["predictions"] if predicted else [])]), "no image has a finite row in every file", "Mend the files.")
@@ -190,7 +192,7 @@ def vector_sources(brought: Brought, images: LabeledImages) -> Iterator[tuple[st
     for name, (ids, X) in brought.vectors.items():
         rows = np.ascontiguousarray(X[_at(ids, images.sample_ids)])
         key = hashlib.sha256(rows.tobytes() + repr(rows.shape).encode()).hexdigest()
-        yield name, Source(Representation(rows, images.sample_ids, name, "brought", transform={"made": "elsewhere"}), key, lambda: None)
+        yield name, Source(Representation(rows, images.sample_ids, name, "brought"), key, lambda: None)
 
 
 def add_brought(ctx: Context, seen: Seen, images: LabeledImages) -> Seen:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fmnist_viz.analysis.confusion import Confusion, sentence
+from fmnist_viz.analysis.confusion import Confusion
 from fmnist_viz.core.store import need_space, staged_folder, write_file
 from fmnist_viz.core.types import LabeledImages, Projection
 from fmnist_viz.data.split import interleaved_rows, stratified_rows
@@ -248,51 +248,9 @@ def _weight_tensor(weights: WeightRows, shown: Shown) -> Any:
     return ProjectorTensor(source.representation, tuple(shown.weight_maps.get(weights.name, {}).values()), table, pictures, weights.name)
 
 
-def model_card(ctx: Context, shown: Shown) -> list[tuple[str, str]]:
-    """What was trained on what, and how, for the report."""
-    if ctx.model is None and ctx.config.fit is None:
-        rows = [("model", "none was given: vectors and predictions were made elsewhere")]
-    else:
-        rows = [("model", shown.model), ("parameters", f"{sum(info.parameters for info in shown.seen.table):,}")]
-    if (fit := ctx.config.fit) is not None:
-        t = shown.training
-        rows += [
-            ("recipe", fit.recipe),
-            ("training images", f"{t['train_images']:,}"),
-            ("validation images", f"{t['validation_images']:,} held out" if t["validation_images"] else "none"),
-            ("training", f"{fit.epochs} epochs of batches of {fit.batch_size}, {fit.optimizer}, learning rate {fit.learning_rate:g}"),
-            ("precision", f"{t['precision']} ({t['precision_why']}); features, probabilities and weights in float32"),
-            ("device", f"{t['device']}, {t['replicas']} replica, {t['threads']} threads"),
-        ]
-    rows.append(("images shown", f"{len(shown.images):,} ({shown.images.split} split)"))
-    return [*rows, *confusion_facts(shown), ("seed", str(ctx.seed))]
-
-
-def confusion_facts(shown: Shown) -> list[tuple[str, str]]:
-    """Accuracy and the leading pair, or that there is none."""
-    from fmnist_viz.pipeline.brought import NO_PREDICTIONS, NO_PROBABILITIES
-
-    if shown.confusion is None or shown.seen.predictions is None:
-        return [("predictions", NO_PREDICTIONS)]
-    value, low, high = shown.confusion.accuracy
-    rows = [("accuracy on them", f"{100 * value:.2f} % (95 % interval {100 * low:.2f}–{100 * high:.2f}, n = {shown.confusion.n:,})")]
-    if not shown.seen.predictions.has_proba:
-        rows.append(("probabilities", NO_PROBABILITIES))
-    pairs = shown.confusion.pairs()
-    return [*rows, *([("most confused pair", sentence(pairs.iloc[0]))] if len(pairs) else [])]
-
-
-def given_files(ctx: Context) -> list[tuple[str, str]]:
-    """The files that came from elsewhere, with their sums."""
-    rows = []
-    if ctx.model is not None:
-        how = "opened with --trust-model: code of its own may have run" if ctx.model.trust else "built-in layers only"
-        rows.append(("model file", f"{ctx.model.path.name} (SHA-256 {ctx.model.sha256}; {how})"))
-    return [*rows, *((what, f"{name} (SHA-256 {sha})") for what, name, sha in (ctx.brought.files if ctx.brought else ()))]
-
-
 def publish_report(ctx: Context, shown: Shown, ready: Mapping[str, pd.DataFrame], command: str) -> None:
     from fmnist_viz.export.report import ReportContent, write_report
+    from fmnist_viz.pipeline.card import given_files, model_card
 
     source = ctx.data.source
     made = [

@@ -22,6 +22,7 @@ from fmnist_viz.features.extract import RAW_WIDTH, extract, pooled_width
 from fmnist_viz.features.shards import LayerFeatures
 from fmnist_viz.features.weights import WeightRows, weight_rows
 from fmnist_viz.models.gate import check_model_file
+from fmnist_viz.models.graph import calls
 from fmnist_viz.models.layers import LayerInfo, choose, chosen_special, penultimate
 from fmnist_viz.pipeline.config import code_digest, versions
 from fmnist_viz.pipeline.context import Context
@@ -82,6 +83,7 @@ def load_model(path: Path, *, trust: bool = False) -> keras.Model:
 
 def check_shape(model: keras.Model, images: LabeledImages) -> None:
     """Raise BadInput where the model takes images of another shape than the data has."""
+    calls(model)  # one input, or BadInput
     wanted, got = tuple(model.inputs[0].shape[1:]), images.images.shape[1:]
     if len(wanted) != 3:
         raise BadInput("MODEL-SHAPE", model.name, f"takes {_shape_text(wanted)}, not images (height × width × channels)", "Give a classifier of images.")

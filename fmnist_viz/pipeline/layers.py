@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from fmnist_viz.core.types import LabeledImages
+from fmnist_viz.models.graph import calls
 from fmnist_viz.models.layers import LayerInfo, layer_table, penultimate, rescales
 from fmnist_viz.pipeline.features import ModelFile, check_shape
 
@@ -27,9 +28,11 @@ def list_layers(path: Path, images: LabeledImages | None = None, *, trust: bool 
         probe = images.images[:PROBES].astype(np.float32)
         notes.append(f"looked at with {len(probe)} of the images")
     else:
-        shape = [OPEN_SIDE if side is None else int(side) for side in getattr(model, "input_shape", None) or (None,)][1:]
+        calls(model)  # one input, or BadInput
+        wanted = tuple(model.inputs[0].shape[1:])
+        shape = [OPEN_SIDE if side is None else int(side) for side in wanted]
         probe = np.random.default_rng(0).uniform(0, 255, (PROBES, *shape)).astype(np.float32)
-        sides = f"; sides that the model leaves open are {OPEN_SIDE}" if None in tuple(model.input_shape)[1:] else ""
+        sides = f"; sides that the model leaves open are {OPEN_SIDE}" if None in wanted else ""
         notes.append(f"looked at with {PROBES} random images of {'×'.join(map(str, shape))}{sides} (--data takes yours)")
     table = layer_table(model, probe)
     head = ("layer", "kind", "output", "values", "parameters", "")

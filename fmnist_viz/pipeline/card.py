@@ -1,0 +1,53 @@
+"""The report's facts about a run: what was looked at, how it was trained, how right it is, and which files came from elsewhere."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fmnist_viz.analysis.confusion import sentence
+from fmnist_viz.pipeline.brought import NO_PREDICTIONS, NO_PROBABILITIES
+
+if TYPE_CHECKING:
+    from fmnist_viz.pipeline.context import Context
+    from fmnist_viz.pipeline.exports import Shown
+
+
+def model_card(ctx: Context, shown: Shown) -> list[tuple[str, str]]:
+    """What was trained on what, and how, for the report."""
+    if ctx.model is None and ctx.config.fit is None:
+        rows = [("model", "none was given: vectors and predictions were made elsewhere")]
+    else:
+        rows = [("model", shown.model), ("parameters", f"{sum(info.parameters for info in shown.seen.table):,}")]
+    if (fit := ctx.config.fit) is not None:
+        t = shown.training
+        rows += [
+            ("recipe", fit.recipe),
+            ("training images", f"{t['train_images']:,}"),
+            ("validation images", f"{t['validation_images']:,} held out" if t["validation_images"] else "none"),
+            ("training", f"{fit.epochs} epochs of batches of {fit.batch_size}, {fit.optimizer}, learning rate {fit.learning_rate:g}"),
+            ("precision", f"{t['precision']} ({t['precision_why']}); features, probabilities and weights in float32"),
+            ("device", f"{t['device']}, {t['replicas']} replica, {t['threads']} threads"),
+        ]
+    rows.append(("images shown", f"{len(shown.images):,} ({shown.images.split} split)"))
+    return [*rows, *confusion_facts(shown), ("seed", str(ctx.seed))]
+
+
+def confusion_facts(shown: Shown) -> list[tuple[str, str]]:
+    """Accuracy and the leading pair, or that there is none."""
+    if shown.confusion is None or shown.seen.predictions is None:
+        return [("predictions", NO_PREDICTIONS)]
+    value, low, high = shown.confusion.accuracy
+    rows = [("accuracy on them", f"{100 * value:.2f} % (95 % interval {100 * low:.2f}–{100 * high:.2f}, n = {shown.confusion.n:,})")]
+    if not shown.seen.predictions.has_proba:
+        rows.append(("probabilities", NO_PROBABILITIES))
+    pairs = shown.confusion.pairs()
+    return [*rows, *([("most confused pair", sentence(pairs.iloc[0]))] if len(pairs) else [])]
+
+
+def given_files(ctx: Context) -> list[tuple[str, str]]:
+    """The files that came from elsewhere, with their sums."""
+    rows = []
+    if ctx.model is not None:
+        how = "opened with --trust-model: code of its own may have run" if ctx.model.trust else "built-in layers only"
+        rows.append(("model file", f"{ctx.model.path.name} (SHA-256 {ctx.model.sha256}; {how})"))
+    return [*rows, *((what, f"{name} (SHA-256 {sha})") for what, name, sha in (ctx.brought.files if ctx.brought else ()))]
