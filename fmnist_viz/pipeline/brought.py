@@ -172,9 +172,8 @@ def _kept(
         if len(broken):
             bad += [(str(i), name) for i in broken]
             shown = listed([str(i) for i in broken])
-            notes.append(
-                f"{name}: {len(broken):,} row{'s hold' if len(broken) > 1 else ' holds'} NaN or infinity ({shown}); such images are left out everywhere, tables/left_out.csv lists them."
-            )
+            hold = f"{len(broken):,} row{'s hold' if len(broken) > 1 else ' holds'} NaN or infinity"
+            notes.append(f"{name}: {hold} ({shown}); such images are left out everywhere, tables/left_out.csv lists them.")
             good &= ~np.isin(images.sample_ids, broken)
     if not good.any():
         raise BadInput("ROWS", ", ".join([*vectors, *(["predictions"] if predicted else [])]), "no image has a finite row in every file", "Mend the files.")
