@@ -133,6 +133,9 @@ def test_a_trusted_model_is_said_everywhere(place: Path) -> None:
     sha = re.search(r"TRUSTED MODEL: my.keras was opened with --trust-model.*?SHA-256 ([0-9a-f]{64})", manifest)
     assert sha and '"trusted": true' in manifest
     assert f"SHA-256 {sha[1]}" in (folder / "report.html").read_text(encoding="utf-8")
+    assert f"warning: TRUSTED MODEL: my.keras was opened with --trust-model, so code of its own may have run (SHA-256 {sha[1]})" in (
+        call(place, "layers", "my.keras", "--trust-model").err
+    )
 
 
 def test_a_refused_model_ends_with_code_4_and_leaves_nothing(place: Path) -> None:

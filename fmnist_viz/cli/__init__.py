@@ -184,8 +184,9 @@ def layers(
     from fmnist_viz.data import load
     from fmnist_viz.pipeline.layers import list_layers
 
-    images = load(DataConfig(data=data), progress=Screen()).test if data else None
-    printed(*list_layers(model, images, trust=trust_model))
+    screen = Screen()
+    images = load(DataConfig(data=data), progress=screen).test if data else None
+    printed(*list_layers(model, images, trust=trust_model, progress=screen))
 
 
 @app.command(rich_help_panel="Look")

@@ -52,6 +52,12 @@ class ModelFile:
         self._model: keras.Model | None = None
 
     @property
+    def warning(self) -> str:
+        """What must be said wherever a file is used that somebody vouched for; empty for others."""
+        fact = f"{self.path.name} was opened with --trust-model, so code of its own may have run"
+        return f"TRUSTED MODEL: {fact} (SHA-256 {self.sha256})." if self.trust else ""
+
+    @property
     def model(self) -> keras.Model:
         if self._model is None:
             self._model = load_model(self.path, trust=self.trust)

@@ -77,7 +77,9 @@ def run_job(request: Request) -> Result:
     check_usage(config)
     model = model_file(config, trust=request.trust_model)
     data, warnings = load_data(request)
-    warnings += trusted(model, progress)
+    if model is not None and model.warning:
+        warnings.append(model.warning)
+        progress.warn(model.warning)
     if config.model_file is not None and (model is not None or (config.model_file.classes and not (config.brought and config.brought.labels))):
         path = model.path if model else Path("--classes")
         data, unsure = match_classes(data, known_names(path, config.model_file.classes), path.name)
@@ -164,15 +166,6 @@ def model_file(config: RunConfig, *, trust: bool = False) -> ModelFile | None:
         return None
     path = Path(config.model_file.model_file)
     return ModelFile(path, path.stem, trust=trust)
-
-
-def trusted(model: ModelFile | None, progress: Progress) -> list[str]:
-    """The warning that a file was opened because somebody vouched for it."""
-    if model is None or not model.trust:
-        return []
-    line = f"TRUSTED MODEL: {model.path.name} was opened with --trust-model, so code of its own may have run (SHA-256 {model.sha256})."
-    progress.warn(line)
-    return [line]
 
 
 def default_folder(config: RunConfig, digest: str, *, fresh: bool) -> Path:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from fmnist_viz.core.progress import Progress, Silent
 from fmnist_viz.core.types import LabeledImages
 from fmnist_viz.models.graph import calls
 from fmnist_viz.models.layers import LayerInfo, layer_table, penultimate, rescales
@@ -15,12 +16,14 @@ OPEN_SIDE = 64  # pixels: for a side that the model leaves open
 PROBES = 8
 
 
-def list_layers(path: Path, images: LabeledImages | None = None, *, trust: bool = False) -> list[str]:
+def list_layers(path: Path, images: LabeledImages | None = None, *, trust: bool = False, progress: Progress | None = None) -> list[str]:
     """The layer table in words: name, kind, output shape, values per image, parameters, and hidden or why it is skipped.
 
     Without images the model is shown random ones of its own input shape. Raises what `check_model_file` and `layer_table` do.
     """
     file = ModelFile(path, path.stem, trust=trust)
+    if file.warning:
+        (progress or Silent()).warn(file.warning)
     model = file.model
     notes = []
     if images is not None:
