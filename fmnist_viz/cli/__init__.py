@@ -9,11 +9,10 @@ from typing import Annotated, Any
 
 import typer
 
-from fmnist_viz.cli.options import CacheDir, Config, Fresh, Out, Overwrite, Resume, takes
-from fmnist_viz.core.errors import UsageError
+from fmnist_viz.cli.options import CacheDir, Config, Fresh, Out, Overwrite, Resume, TrustModel, takes
 from fmnist_viz.data.config import DataConfig
 from fmnist_viz.features.config import FeatureConfig
-from fmnist_viz.pipeline.config import VERSION, ModelFileConfig, ViewConfig
+from fmnist_viz.pipeline.config import VERSION, BroughtConfig, ModelFileConfig, ViewConfig
 from fmnist_viz.pipeline.reproduce import ReproduceConfig
 from fmnist_viz.projection.config import MapConfig
 from fmnist_viz.training.config import ComputeConfig, FitConfig
@@ -73,16 +72,31 @@ def train(
 
 
 @app.command(rich_help_panel="Make")
-@takes(ModelFileConfig, DataConfig, FeatureConfig, MapConfig, ViewConfig, ComputeConfig)
-def export(config: Config = "", out: Out = "", cache_dir: CacheDir = "", fresh: Fresh = False, overwrite: Overwrite = False, **configs: Any) -> None:
-    """Map and report a model that exists already: no training."""
-    if not configs["ModelFileConfig"].model_file:
-        raise UsageError("NO-MODEL-FILE", "--model-file", "is missing, so there is nothing to export", "Give a .keras file, such as a run's own model.keras.")
-    _make("export", out, cache_dir, fresh, overwrite, configs)
+@takes(ModelFileConfig, BroughtConfig, DataConfig, FeatureConfig, MapConfig, ViewConfig, ComputeConfig)
+def export(
+    config: Config = "",
+    out: Out = "",
+    cache_dir: CacheDir = "",
+    fresh: Fresh = False,
+    overwrite: Overwrite = False,
+    trust_model: TrustModel = False,
+    **configs: Any,
+) -> None:
+    """Map and report what exists already: a model, vectors or predictions made elsewhere. No training."""
+    _make("export", out, cache_dir, fresh, overwrite, configs, trust_model=trust_model)
 
 
 def _make(
-    command: str, out: str, cache_dir: str, fresh: bool, overwrite: bool, configs: dict[str, Any], *, allow_sample: bool = False, resume: bool = False
+    command: str,
+    out: str,
+    cache_dir: str,
+    fresh: bool,
+    overwrite: bool,
+    configs: dict[str, Any],
+    *,
+    allow_sample: bool = False,
+    trust_model: bool = False,
+    resume: bool = False,
 ) -> None:
     from fmnist_viz.cli.screen import Screen, printed
     from fmnist_viz.cli.summary import summary
@@ -93,6 +107,7 @@ def _make(
         "DataConfig": "data",
         "FitConfig": "fit",
         "ModelFileConfig": "model_file",
+        "BroughtConfig": "brought",
         "ComputeConfig": "compute",
         "FeatureConfig": "features",
         "MapConfig": "maps",
@@ -112,6 +127,7 @@ def _make(
                 overwrite=overwrite,
                 resume=resume,
                 allow_sample=allow_sample,
+                trust_model=trust_model,
                 progress=screen,
                 workers=True,
             )
@@ -126,7 +142,7 @@ def command_line(arguments: list[str]) -> str:
     shown = []
     for word in arguments:
         head, sep, tail = word.rpartition("=") if word.startswith("--") else ("", "", word)
-        kind, colon, place = tail.partition(":")
+        kind, colon, place = tail.partition("=" if not sep and "=" in tail and os.path.isabs(tail.partition("=")[2]) else ":")
         path = place if colon and os.path.isabs(place) else tail
         shortened = os.path.relpath(path) if os.path.isabs(path) else path
         if os.path.isabs(path) and shortened.startswith(".."):
@@ -136,11 +152,11 @@ def command_line(arguments: list[str]) -> str:
 
 
 @app.command(rich_help_panel="Make")
-def report(run: Run, cache_dir: CacheDir = "") -> None:
+def report(run: Run, cache_dir: CacheDir = "", trust_model: TrustModel = False) -> None:
     """Write a run's report, figures and Projector folder again from its own config.toml; what is cached is not computed again."""
     from fmnist_viz.cli.rerun import rerun
 
-    rerun(run, Path(cache_dir) if cache_dir else None)
+    rerun(run, Path(cache_dir) if cache_dir else None, trust_model=trust_model)
 
 
 @app.command(rich_help_panel="Make")
@@ -203,6 +219,22 @@ def models() -> None:
     from fmnist_viz.models.zoo import PRESETS
 
     printed(*(f"{p.name:10s} {p.parameters:>9,} parameters on 28×28×1, 10 classes   {p.summary}" for p in PRESETS.values()))
+
+
+@app.command(rich_help_panel="Look")
+def layers(
+    model: Annotated[Path, typer.Argument(help="A Keras 3 .keras file.", show_default=False)],
+    data: Annotated[str, typer.Option("--data", help="Images to look with, as in `export`; without them random ones of the model's input shape.")] = "",
+    trust_model: TrustModel = False,
+) -> None:
+    """List a model file's layers, hidden or skipped and why: what --layers of `export` can name."""
+    from fmnist_viz.cli.screen import Screen, printed
+    from fmnist_viz.data import load
+    from fmnist_viz.pipeline.layers import list_layers
+
+    screen = Screen()
+    images = load(DataConfig(data=data), progress=screen).test if data else None
+    printed(*list_layers(model, images, trust=trust_model, progress=screen))
 
 
 @app.command(rich_help_panel="Look")

@@ -42,7 +42,7 @@ class FigureContent:
     Parameters
     ----------
     model : str
-        Its name, for the captions.
+        Its name, for the captions; empty where there is none.
     class_names : tuple of str
     projections : representation -> method -> Projection of the samples
     labels : int64 (n,), for all of them;  correct : bool (n,), where known
@@ -130,7 +130,7 @@ def write_figures(folder: Path, content: FigureContent, *, progress: Progress | 
         folder.mkdir(parents=True, exist_ok=True)
         for done, (stem, display) in enumerate(figures):
             progress.step("figures", done, len(figures), stem)
-            prefix = "" if stem == "sample_grid" else f"Model {clean(content.model)}"
+            prefix = "" if stem == "sample_grid" or not content.model else f"Model {clean(content.model)}"
             written += save(display.plot(stamp=tuple(content.warnings), prefix=prefix), folder / stem)
     progress.step("figures", len(figures), len(figures))
     return written

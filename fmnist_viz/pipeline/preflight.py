@@ -12,14 +12,15 @@ from fmnist_viz.core.errors import BadInput
 from fmnist_viz.core.types import DataSet
 from fmnist_viz.models.layers import SPECIAL, LayerInfo, choose
 from fmnist_viz.models.zoo import build, preset
+from fmnist_viz.pipeline.brought import Brought, check_names
 from fmnist_viz.pipeline.config import RunConfig, code_digest
-from fmnist_viz.pipeline.features import ModelFile, model_layers
+from fmnist_viz.pipeline.features import ModelFile, check_outputs, model_layers
 from fmnist_viz.pipeline.tensorflow import load_tensorflow
 from fmnist_viz.training.fit import check_classes
 
 
-def check_request(config: RunConfig, data: DataSet, cache: Cache, model: ModelFile | None, *, maps: bool) -> None:
-    """Raise for data that cannot be trained on, a model that cannot be opened, a layer that does not exist."""
+def check_request(config: RunConfig, data: DataSet, cache: Cache, model: ModelFile | None, *, maps: bool, brought: Brought | None = None) -> None:
+    """Raise for data that cannot be trained on, a model that cannot be opened, a layer that does not exist or a name that is taken."""
     if config.fit is not None:
         preset(config.fit.model)
         if data.train is None:
@@ -31,7 +32,13 @@ def check_request(config: RunConfig, data: DataSet, cache: Cache, model: ModelFi
         if count >= len(data.train):
             raise BadInput("VALIDATION", f"--validation {count}", f"there are only {len(data.train):,} training images", "Hold out fewer.")
     if model is not None:
-        choose(model_layers(cache, model, data.test), config.features.layers)
+        layers = model_layers(cache, model, data.test)
+        check_outputs(layers.outputs, model, data.test)
+        choose(layers.table, config.features.layers)
+        if brought is not None:
+            check_names(brought, layers.table)
+    elif brought is not None:
+        choose([], config.features.layers)
     elif maps and not all(name.strip() in (*SPECIAL, "*", "") for name in config.features.layers.split(",")):
         choose(_preset_layers(config, data, cache), config.features.layers)
 

@@ -31,7 +31,7 @@ class ReportContent:
     Parameters
     ----------
     title : plain text, such as ``cnn1 on Fashion-MNIST``
-    images, predictions : the mapped images and what the model said of them, row by row
+    images, predictions : the mapped images (perhaps without pixels) and what was said of them, row by row; None: nothing was
     projections : representation -> method ("pca", "tsne", "umap") -> map, representations in layer order
     history : column (epoch, loss, accuracy, val_loss, val_accuracy, seconds ...) -> one value per epoch; may be empty
     card : the model card as (what, value) rows
@@ -39,6 +39,7 @@ class ReportContent:
     tables : further tables by title, shown sortable; columns ``x``, ``x_low``, ``x_high`` are shown as one
     warnings : banner lines, shown at the top and never dismissible
     made : how this was made, as (what, value) rows
+    untrained : said in place of curves where there is no model; empty: the model came trained
     weights : weight matrix -> method -> map of its rows
     weight_classes : weight matrix -> int (rows,): the class that each row favours
 
@@ -49,7 +50,7 @@ class ReportContent:
 
     title: str
     images: LabeledImages
-    predictions: Predictions
+    predictions: Predictions | None
     projections: Mapping[str, Mapping[str, Projection]]
     history: Mapping[str, Sequence[float]] = field(default_factory=dict)
     card: Sequence[tuple[str, str]] = ()
@@ -57,18 +58,21 @@ class ReportContent:
     tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     warnings: Sequence[str] = ()
     made: Sequence[tuple[str, str]] = ()
+    untrained: str = ""
     weights: Mapping[str, Mapping[str, Projection]] = field(default_factory=dict)
     weight_classes: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        if not len(self.images):
+            raise ValueError("report: there are no images")
+        if self.predictions is None:
+            return
         if not np.array_equal(self.images.sample_ids, self.predictions.sample_ids):
             raise ValueError("report: images and predictions are not of the same samples in the same order")
         if not np.array_equal(self.images.labels, self.predictions.y_true):
             raise ValueError("report: the labels of the images and those of the predictions differ")
         if self.images.class_names != tuple(self.predictions.class_names):
             raise ValueError("report: the class names of the images and those of the predictions differ")
-        if not len(self.images):
-            raise ValueError("report: there are no images")
 
     @property
     def class_names(self) -> tuple[str, ...]:
