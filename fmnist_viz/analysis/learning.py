@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -67,6 +67,14 @@ class Learning:
     n_training: int = 0
     n_watched: int = 0
     watched: str = "validation"
+
+    @classmethod
+    def of(cls, history: Mapping[str, Sequence[float | None]], record: Mapping[str, Any]) -> Learning:
+        """From a run's history and the record of its training (train_images, validation_images, and what was watched where it says so)."""
+        count = int(record.get("watched_images", record.get("validation_images", 0)) or 0)
+        watched = str(record.get("watched") or "").strip() or ("validation" if count or "val_loss" in history else "none")
+        kind = {"none": "", "test": "test"}.get(watched, "validation")
+        return cls(history, int(record.get("train_images", 0) or 0), count, kind)
 
     def _values(self, name: str) -> list[float]:
         return [float("nan") if v is None else float(v) for v in self.history.get(name, ())]
@@ -142,10 +150,9 @@ class Learning:
             ]
         said = [self._best_sentence()]
         if (gap := self.gap) is not None:
-            text = (
-                f"In the last epoch training accuracy is {100 * gap[0]:+.1f} points from {self.watched} accuracy ({100 * gap[1]:+.1f} to {100 * gap[2]:+.1f})"
-            )
-            said.append(text + f"; n = {self.n_training:,} and {self.n_watched:,} images, 95 % Newcombe interval")
+            where = f"{abs(100 * gap[0]):.1f} points {'above' if gap[0] >= 0 else 'below'} {self.watched} accuracy"
+            interval = f"difference {100 * gap[1]:+.1f} to {100 * gap[2]:+.1f}, 95 % Newcombe interval; n = {self.n_training:,} and {self.n_watched:,} images"
+            said.append(f"In the last epoch training accuracy is {where} ({interval})")
         said.append(self._trend_sentence())
         if self.watched == "test":
             said.append("What was watched is the test split: an epoch or a setting chosen by these curves makes the test accuracy look better than it is")

@@ -101,7 +101,7 @@ class CardsDisplay:
             said.append(f"The {MOST_BARS} likeliest of {len(self.class_names)} classes are drawn, the true one always among them")
         if known:
             said.append(
-                f"{MARKS[True]} blue bar: predicted and right; {MARKS[False]} red hatched bar: predicted and wrong; blue outline: the true class where it was missed"
+                f"{MARKS[True]} blue: predicted and right; {MARKS[False]} red hatched: predicted and wrong; blue outline: the true class where it was missed"
             )
         else:
             said.append("Dark bar: the predicted class; the true ones are not known")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fmnist_viz.analysis.dead_units import DeadUnits
 from fmnist_viz.core.palette import class_colors
@@ -52,7 +52,7 @@ class DeadUnitsDisplay:
         colors = class_colors(len(self.dead.layers))
         for i, layer in enumerate(self.dead.layers):
             counts = self.dead.of(layer)
-            style = {"marker": _MARKERS[i % len(_MARKERS)], "linestyle": _DASHES[i % len(_DASHES)], "gid": f"dead-{layer}"}
+            style: dict[str, Any] = {"marker": _MARKERS[i % len(_MARKERS)], "linestyle": _DASHES[i % len(_DASHES)], "gid": f"dead-{layer}"}
             ax.plot(
                 [c.epoch for c in counts], [100 * c.share for c in counts], color=colors[i], linewidth=1.2, markersize=3.5, label=shorten(layer, 22), **style
             )

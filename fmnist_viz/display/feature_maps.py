@@ -14,14 +14,14 @@ from fmnist_viz.display.canvas import canvas, side_of, tile
 from fmnist_viz.display.lettering import fitted, join
 from fmnist_viz.display.sample_grid import dark_ground, shown
 from fmnist_viz.display.sheet import MARGIN
-from fmnist_viz.display.style import ALARM, GREY, INK, RULE, SMALL
+from fmnist_viz.display.style import ALARM, DPI, GREY, INK, RULE, SMALL
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_LINE, _GAP = 0.13, 0.03  # inches
+_LINE, _GAP = 0.13, 4 / DPI  # inches
 MOST_MAPS = 256  # channels drawn of a layer
 MIDDLE, SPREAD = 128.0, 64.0  # grey value of a map's mean, and of one standard deviation
 
@@ -96,7 +96,7 @@ class FeatureMapsDisplay:
 
     def plot(self, ax: Axes | None = None, *, stamp: Sequence[str] = (), prefix: str = "") -> Figure:
         """Draw into `ax`, or onto a sheet of its own with a caption below."""
-        side = side_of(min(96, max(self.maps.shape[1:3])), 0.34)
+        side = side_of(-(-max(self.maps.shape[1:3]) // _step(self.maps)), 0.34)
         cell, rows = side + _GAP, -(-self._drawn // self.per_row)
         tall = _LINE * 1.3 + max(rows * cell, 0.75 + _LINE) + 0.1
         width = 2 * MARGIN + 0.86 + min(self.per_row, self._drawn) * cell
@@ -115,14 +115,26 @@ class FeatureMapsDisplay:
         ax.text(MARGIN, top + _LINE * 0.5, fitted(name, 3.2 * 72, SMALL), color=INK, gid=f"image-name-{i}", **look)
         y0 = top + _LINE * 1.3
         tile(ax, pixels, MARGIN, y0, side_of(min(96, max(self.images.images.shape[1:3])), 0.75), gid=f"image-{i}")
-        step = max(1, -(-max(self.maps.shape[1:3]) // 96))
-        grey = normalised(self.maps[i])[::step, ::step]
-        for channel in range(self._drawn):
+        mosaic = self.mosaic(i, round(side * DPI), round(cell * DPI))
+        tile(ax, mosaic, MARGIN + 0.86, y0, max(mosaic.shape[:2]) / DPI, gid=f"maps-{i}")
+        for channel in np.flatnonzero((self.dead | self.silent[i])[: self._drawn]).tolist():
             left, upper = MARGIN + 0.86 + (channel % self.per_row) * cell, y0 + (channel // self.per_row) * cell
-            if self.dead[channel] or self.silent[i, channel]:
-                self._empty(ax, left, upper, side, f"{i}-{channel}", dead=bool(self.dead[channel]))
-            else:
-                tile(ax, grey[:, :, channel], left, upper, side, gid=f"map-{i}-{channel}")
+            self._empty(ax, left, upper, side, f"{i}-{channel}", dead=bool(self.dead[channel]))
+
+    def mosaic(self, i: int, side: int, cell: int) -> NDArray[np.uint8]:
+        """All maps of one image as one grey picture, maps of `side` pixels every `cell` pixels; dead and silent ones are left white."""
+        step = _step(self.maps)
+        grey = normalised(self.maps[i])[::step, ::step, : self._drawn]
+        fold = side // max(grey.shape[:2])
+        grey = grey.repeat(fold, axis=0).repeat(fold, axis=1)
+        grey[:, :, (self.dead | self.silent[i])[: self._drawn]] = 255
+        h, w = grey.shape[:2]
+        rows, cols = -(-self._drawn // self.per_row), min(self.per_row, self._drawn)
+        out = np.full((rows * cell, cols * cell), 255, np.uint8)
+        for channel in range(self._drawn):
+            y, x = (channel // self.per_row) * cell, (channel % self.per_row) * cell
+            out[y : y + h, x : x + w] = grey[:, :, channel]
+        return out
 
     @staticmethod
     def _empty(ax: Axes, left: float, top: float, side: float, gid: str, *, dead: bool) -> None:
@@ -137,3 +149,8 @@ class FeatureMapsDisplay:
             ax.plot([left, left + side], [top + side, top], color=ALARM, linewidth=0.6)
         else:
             ax.plot([left + side * 0.35, left + side * 0.65], [top + side / 2] * 2, color=GREY, linewidth=0.8)
+
+
+def _step(maps: NDArray[np.floating[Any]]) -> int:
+    """Every how many values of a map's rows and columns one is drawn."""
+    return max(1, -(-max(maps.shape[1:3]) // 96))

@@ -25,7 +25,10 @@ _LINE, _GAP = 0.12, 0.09  # inches
 
 @dataclass(frozen=True)
 class WeightImagesDisplay:
-    """weights float32 (units, h, w, c);  favourite int64 (units,), the class that each unit favours, -1 for none. `count` units are drawn, largest norm first."""
+    """weights float32 (units, h, w, c);  favourite int64 (units,), the class that each unit favours, -1 for none.
+
+    `count` units are drawn, largest norm first.
+    """
 
     name: str
     weights: NDArray[np.float32]
