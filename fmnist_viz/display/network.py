@@ -30,7 +30,13 @@ class NetworkDisplay:
 
     layers: Sequence[LayerInfo]
     model: str = ""
-    cols: int = field(default=7, kw_only=True)
+    most: int = field(default=8, kw_only=True)  # layers side by side
+
+    @property
+    def cols(self) -> int:
+        """Layers in a row: rows of equal length, or nearly."""
+        count = max(1, len(self.layers))
+        return -(-count // -(-count // self.most))
 
     def frame(self) -> pd.DataFrame:
         """One row per layer: layer, kind, output ("26×26×32"), values (per image), parameters, share of all parameters, note (why it is not mapped)."""
@@ -60,15 +66,14 @@ class NetworkDisplay:
         largest = max(self.layers, key=lambda info: info.parameters, default=None)
         said = [f"{len(self.layers)} layers, {total:,} parameters: {self.chain()}"]
         if largest is not None and total:
-            said.append(f"{largest.name} holds {100 * largest.parameters / total:.0f} % of the parameters")
+            said.append(f"{largest.name} holds {100 * largest.parameters / total:.1f} % of the parameters")
         said.append("A block is a stack of maps, a column a row of numbers; heights grow with the logarithm of the number of values, blue ones have parameters")
         return join(said)
 
     def plot(self, ax: Axes | None = None, *, stamp: Sequence[str] = (), prefix: str = "") -> Figure:
         """Draw into `ax`, or onto a sheet of its own with a caption below."""
         rows = max(1, -(-len(self.layers) // self.cols))
-        cols = min(max(1, len(self.layers)), self.cols)
-        width, tall = max(3.6, 2 * MARGIN + cols * _CELL), _TALL + 4.6 * _LINE
+        width, tall = max(3.6, 2 * MARGIN + self.cols * _CELL), _TALL + 4.6 * _LINE
         return canvas(lambda ax: self._draw(ax, tall), width, MARGIN + rows * tall, ax=ax, caption=join([prefix, self.caption()]), stamp=stamp)
 
     def _draw(self, ax: Axes, tall: float) -> None:
