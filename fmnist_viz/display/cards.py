@@ -106,7 +106,9 @@ class CardsDisplay:
         else:
             said.append("Dark bar: the predicted class; the true ones are not known")
         if self.nearest is not None:
-            said.append(f"Below each card: the {self.nearest.k} training images nearest to it in {self.nearest.space}, nearest first, with class and number")
+            said.append(
+                f"Below each card: the {self.nearest.k} training images nearest to it in {self.nearest.space}, nearest first; ≠: not of the predicted class"
+            )
         return join(said)
 
     def plot(self, ax: Axes | None = None, *, stamp: Sequence[str] = (), prefix: str = "") -> Figure:
@@ -115,7 +117,7 @@ class CardsDisplay:
         count = max((len(self.bars(i)) for i in range(len(self.images))), default=1)
         cols = max(1, min(self.cols, len(self.images)))
         cell = side + 0.1 + _NAME + _BARS + _NUMBER + _GAP
-        strip = 0.0 if self.nearest is None or not self.nearest.k else self._thumb(cell) + 2.4 * _LINE
+        strip = 0.0 if self.nearest is None or not self.nearest.k else self._thumb(cell) + 2.6 * _LINE
         tall = 1.5 * _LINE + max(count * _PITCH, side + _LINE) + strip + _GAP
         width = max(2 * MARGIN + cols * cell - _GAP, 3.6)
         body = MARGIN + -(-max(1, len(self.images)) // cols) * tall

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 NETWORK, PREDICTIONS = "network", "predictions"  # sections of the report
 MOST_BYTES = 1_100_000  # PNG bytes that the report takes; as text they are a third more
-COLORS = 64  # of a picture in the report: enough for greys, two hues and smooth letters
+COLORS = 128  # of a picture in the report: enough for greys, two hues and smooth letters
 
 
 class Drawable(Protocol):
@@ -97,6 +97,7 @@ def _shot(picture: Picture, png: Path, height: float) -> Shot:
     with Image.open(png) as whole:
         drawing = whole.convert("RGB").crop((0, 0, whole.width, min(whole.height, round(height * DPI))))
     out = io.BytesIO()
-    drawing.quantize(COLORS, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(out, "PNG", optimize=True)
+    # maximum coverage keeps rare colours (a red mark among greys), which median cut mixes with their neighbours
+    drawing.quantize(COLORS, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(out, "PNG", optimize=True)
     size = (round(side * 96 / DPI) for side in drawing.size)
     return Shot(picture.stem, picture.section, picture.title, picture.display.caption(), out.getvalue(), *size)

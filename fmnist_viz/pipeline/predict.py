@@ -41,8 +41,8 @@ class Question:
     files: tuple[Path, ...] = ()
     indices: tuple[int, ...] = ()
     random: int = 0
-    split: str = "test"
-    seed: int = 0
+    split: str = ""  # "test" where nothing is said
+    seed: int | None = None  # 0 where nothing is said
     invert: bool = False
     nearest: int = 5
 
@@ -53,7 +53,13 @@ class Question:
             raise UsageError("PREDICT-WHAT", "predict", fact, "Give picture files, or --index I, or --random N.")
         if self.invert and not self.files:
             raise UsageError("OPTION-UNUSED", "--invert", "means nothing for images of the data set", "Leave it out; it serves picture files.")
-        if self.split not in ("train", "test"):
+        for flag, given, serves in (
+            ("--split", self.split and self.files, "--index and --random"),
+            ("--seed", self.seed is not None and not self.random, "--random"),
+        ):
+            if given:
+                raise UsageError("OPTION-UNUSED", flag, "means nothing here", f"Leave it out; it serves {serves}.")
+        if self.split not in ("", "train", "test"):
             raise UsageError("UNKNOWN-SPLIT", f"--split {self.split}", "there is no such split", "Choose from: train, test.")
         if max(len(self.files), len(self.indices), self.random) > MOST_IMAGES:
             raise UsageError(
@@ -205,11 +211,11 @@ def _of_files(question: Question, data: DataSet) -> Asked:
 def _of_split(question: Question, data: DataSet) -> Asked:
     if question.split == "train" and data.train is None:
         raise UsageError("NO-SPLIT", "--split train", "the data has no training split", "Use --split test.")
-    images = data.split(question.split)
+    images = data.split(question.split or "test")
     if question.random:
         count = min(question.random, len(images))
-        rows = np.random.default_rng(question.seed).choice(len(images), count, replace=False)
-        choice = f"{count} of {len(images):,} {images.split} images at random (seed {question.seed})"
+        rows = np.random.default_rng(question.seed or 0).choice(len(images), count, replace=False)
+        choice = f"{count} of {len(images):,} {images.split} images at random (seed {question.seed or 0})"
     else:
         for index in question.indices:
             if not 0 <= index < len(images):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from fmnist_viz.export.pictures import NETWORK, PREDICTIONS, Shot
 
-TITLES = {NETWORK: ("What the network is and how it learned", "Network"), PREDICTIONS: ("Predictions", "Predictions")}
+TITLES = {NETWORK: "What the network is and how it learned", PREDICTIONS: "Predictions"}
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,6 @@ class Drawing:
 class Gallery:
     section: str
     title: str
-    short: str
     pictures: tuple[Drawing, ...]
 
 
@@ -39,5 +38,5 @@ def _drawing(shot: Shot) -> Drawing:
 
 def galleries(shots: Sequence[Shot]) -> list[Gallery]:
     """The sections that have drawings, in their order."""
-    found = ((section, title, short, tuple(_drawing(s) for s in shots if s.section == section)) for section, (title, short) in TITLES.items())
-    return [Gallery(*parts) for parts in found if parts[3]]
+    found = ((section, title, tuple(_drawing(s) for s in shots if s.section == section)) for section, title in TITLES.items())
+    return [Gallery(*parts) for parts in found if parts[2]]
