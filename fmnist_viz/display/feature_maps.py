@@ -86,7 +86,7 @@ class FeatureMapsDisplay:
         if len(dead):
             which = ", ".join(map(str, dead[:12])) + (f" and {len(dead) - 12} more" if len(dead) > 12 else "")
             said.append(
-                f"Crossed out: {len(dead)} of {channels} filters that are dead, with one value everywhere in all {self.checked:,} images looked at ({which})"
+                f"Crossed out: {len(dead)} of {channels} filters are dead, with one value everywhere in all {self.checked:,} images looked at ({which})"
             )
         else:
             said.append(f"No filter is dead: each varies in some of {self.checked:,} images looked at")
