@@ -216,7 +216,7 @@ def test_first_layer_weights_come_largest_norm_first_and_survive_zeros() -> None
     all_drawn = WeightImagesDisplay("k", weights[:3], np.array([0, 1, -1]), tuple("ab"))
     figure = all_drawn.plot()
     assert any("all 0" in t.get_text() for t in texts(figure))
-    drawn = gids(figure, "weights-2")["weights-2"].get_array()
+    drawn = np.asarray(gids(figure, "weights-2")["weights-2"].get_array())
     assert np.abs(drawn).max() == pytest.approx(1) and drawn == pytest.approx(weights[2, :, :, 0] / np.abs(weights[2]).max())
     legible(figure)
 
