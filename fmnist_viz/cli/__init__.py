@@ -202,6 +202,28 @@ def compare(
 
 
 @app.command(rich_help_panel="Look")
+def predict(
+    run: Run,
+    images: Annotated[list[Path] | None, typer.Argument(metavar="[IMAGE]...", help="Picture files to classify.", show_default=False)] = None,
+    index: Annotated[list[int] | None, typer.Option("--index", help="An image of the data set by its number; may be repeated.", show_default=False)] = None,
+    random: Annotated[int, typer.Option("--random", help="This many images of the data set, drawn at random.", min=0)] = 0,
+    split: Annotated[str, typer.Option("--split", help="Where --index and --random take images from: test (the default) or train.", show_default=False)] = "",
+    seed: Annotated[int | None, typer.Option("--seed", help="Seed of --random, by default 0.", min=0, show_default=False)] = None,
+    invert: Annotated[bool, typer.Option("--invert", help="Turn light and dark of picture files round: Fashion-MNIST is light on black.")] = False,
+    nearest: Annotated[int, typer.Option("--nearest", help="Training images shown that are nearest in the penultimate layer; 0: none.", min=0, max=10)] = 5,
+    out: Annotated[str, typer.Option("--out", help="Also draw the cards into this .png or .svg file.", show_default=False)] = "",
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file in --out.")] = False,
+    cache_dir: CacheDir = "",
+) -> None:
+    """Classify picture files or images of the data set with a run's model: probability of every class, nearest training images."""
+    from fmnist_viz.cli.predict import ask
+    from fmnist_viz.pipeline.predict import Question
+
+    question = Question(tuple(images or ()), tuple(index or ()), random, split, seed, invert, nearest)
+    ask(run, question, out=out, overwrite=overwrite, cache_dir=cache_dir)
+
+
+@app.command(rich_help_panel="Look")
 @takes(DataConfig)
 def data(config: Config = "", **configs: Any) -> None:
     """Find the data and say where it is, what it holds and what was checked."""

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fmnist_viz.analysis.confusion import Confusion
+from fmnist_viz.analysis.learning import Learning
 from fmnist_viz.core.progress import Progress, Silent
 from fmnist_viz.core.store import disk_errors
 from fmnist_viz.core.types import LabeledImages, Projection
@@ -64,6 +65,7 @@ class FigureContent:
     history: Mapping[str, Sequence[float]] = field(default_factory=dict)
     samples: LabeledImages | None = None
     warnings: Sequence[str] = ()
+    learning: Learning | None = None
 
     def displays(self) -> Iterator[tuple[str, Display]]:
         """Every figure's name without suffix, and what draws it; names differ even where case does not count."""
@@ -78,7 +80,7 @@ class FigureContent:
         if self.samples is not None and len(self.samples):
             yield "sample_grid", SampleGridDisplay(self.samples)
         if any(len(values) for values in self.history.values()):
-            yield "training_curves", TrainingCurvesDisplay(self.history)
+            yield "training_curves", TrainingCurvesDisplay(self.history, self.learning)
         if self.confusion is not None:
             yield "confusion_counts", ConfusionDisplay(self.confusion)
             yield "confusion_rates", ConfusionDisplay(self.confusion, rates=True)

@@ -13,15 +13,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fmnist_viz.analysis.confusion import Confusion
+from fmnist_viz.analysis.learning import Learning
 from fmnist_viz.core.store import need_space, staged_folder, write_file
 from fmnist_viz.core.types import LabeledImages, Projection
 from fmnist_viz.data.split import interleaved_rows, stratified_rows
+from fmnist_viz.display.lettering import join
 from fmnist_viz.export.figures import FigureContent, write_figures
+from fmnist_viz.export.pictures import Shot
 from fmnist_viz.export.slug import slug
 from fmnist_viz.features.weights import WeightRows
 from fmnist_viz.pipeline.config import versions
 from fmnist_viz.pipeline.context import Context
 from fmnist_viz.pipeline.features import Seen
+from fmnist_viz.pipeline.pictures import join_pictures
 from fmnist_viz.projection.caption import METHOD_NAMES, parameter_text, reading
 
 if TYPE_CHECKING:
@@ -45,6 +49,11 @@ class Shown:
     weights: list[WeightRows] = field(default_factory=list)
     weight_maps: Maps = field(default_factory=dict)
     training: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def learning(self) -> Learning | None:
+        """How the training went; None where the model came trained."""
+        return Learning.of(self.history, self.training) if self.history else None
 
     @property
     def favourites(self) -> dict[str, NDArray[np.int64]]:
@@ -111,6 +120,8 @@ def tables(shown: Shown, *, left_out: Sequence[tuple[str, str]] = ()) -> dict[st
         found["left_out"] = pd.DataFrame(left_out, columns=["sample_id", "representation"]).assign(reason="NaN or infinity")
     if shown.history:
         found["history"] = pd.DataFrame(shown.history)
+    if shown.learning is not None:
+        found["learning"] = shown.learning.frame()
     for weights in shown.weights:
         names = np.array([*shown.images.class_names, ""], dtype=object)  # -1 picks the empty name
         norm = np.linalg.norm(weights.rows, axis=1)
@@ -181,6 +192,7 @@ def begin_figures(ctx: Context, shown: Shown) -> Future[list[str]]:
         weight_pictures={w.name: w.pictures for w in shown.weights if w.pictures is not None},
         confusion=shown.confusion,
         history={k: v for k, v in shown.history.items() if k != "learning_rate"},
+        learning=shown.learning,
         samples=shown.images if shown.images.pictured else None,
         warnings=tuple(ctx.warnings),
     )
@@ -190,6 +202,7 @@ def begin_figures(ctx: Context, shown: Shown) -> Future[list[str]]:
 def publish_figures(ctx: Context, drawn: Future[list[str]]) -> None:
     with ctx.timed("figures"):
         drawn.result()
+        join_pictures(ctx, ctx.scratch / "figures")
         ctx.folder.publish_folder(ctx.scratch / "figures", "figures")
     ctx.folder.record("figures", ctx.facts("figures"))
 
@@ -248,7 +261,7 @@ def _weight_tensor(weights: WeightRows, shown: Shown) -> Any:
     return ProjectorTensor(source.representation, tuple(shown.weight_maps.get(weights.name, {}).values()), table, pictures, weights.name)
 
 
-def publish_report(ctx: Context, shown: Shown, ready: Mapping[str, pd.DataFrame], command: str) -> None:
+def publish_report(ctx: Context, shown: Shown, ready: Mapping[str, pd.DataFrame], command: str, shots: Sequence[Shot] = ()) -> None:
     from fmnist_viz.export.report import ReportContent, write_report
     from fmnist_viz.pipeline.card import given_files, model_card
 
@@ -276,6 +289,8 @@ def publish_report(ctx: Context, shown: Shown, ready: Mapping[str, pd.DataFrame]
         untrained="" if ctx.model or ctx.config.fit else "Nothing was trained here: vectors and predictions were made elsewhere.",
         weights=shown.weight_maps,
         weight_classes=shown.favourites,
+        learning=join(shown.learning.sentences()) if shown.learning else "",
+        pictures=shots,
     )
     with ctx.timed("report"):
         write_report(ctx.folder.path / "report.html", content)

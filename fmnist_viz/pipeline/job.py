@@ -274,7 +274,7 @@ def _whole(ctx: Context, request: Request) -> None:
     progress.say(f"maps of {', '.join(seen.sources) or 'nothing'}{of_weights}: {', '.join(config.maps.method_names)}")
     shown = _mapped(mapper, images, seen, weights, early, training)
     progress.say("writing figures, tables, the Projector folder and the report")
-    _export(ctx, shown, request.line)
+    _export(ctx, shown, request.line, model)
 
 
 def _pixels_first(mapper: Mapper, images: LabeledImages, digest: str) -> dict[str, Pending]:
@@ -327,16 +327,17 @@ def _mapped(mapper: Mapper, images: LabeledImages, seen: Seen, weights: list[Wei
     )
 
 
-def _export(ctx: Context, shown: Shown, line: str) -> None:
+def _export(ctx: Context, shown: Shown, line: str, model: ModelFile | None) -> None:
     """Everything that a person opens; the worker draws the figures meanwhile."""
-    from fmnist_viz.pipeline import exports
+    from fmnist_viz.pipeline import exports, pictures
 
+    shots = pictures.begin_pictures(ctx, pictures.gather(ctx, shown, model))
     drawn = exports.begin_figures(ctx, shown)
     exports.publish_maps(ctx, shown)
     ready = exports.tables(shown, left_out=ctx.brought.not_finite if ctx.brought else ())
     exports.publish_tables(ctx, shown, ready)
     exports.publish_projector(ctx, shown)
-    exports.publish_report(ctx, shown, ready, line)
+    exports.publish_report(ctx, shown, ready, line, shots.result())
     exports.publish_figures(ctx, drawn)
 
 

@@ -14,6 +14,8 @@ from fmnist_viz.core.types import LabeledImages, Predictions, Projection
 if TYPE_CHECKING:
     import pandas as pd
 
+    from fmnist_viz.export.pictures import Shot
+
 # Bidirectional controls reorder the text around them: a class name must not be able to disguise another one.
 _BIDI = {*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F, 0x061C}
 
@@ -42,6 +44,8 @@ class ReportContent:
     untrained : said in place of curves where there is no model; empty: the model came trained
     weights : weight matrix -> method -> map of its rows
     weight_classes : weight matrix -> int (rows,): the class that each row favours
+    learning : what the training curves say, in sentences
+    pictures : drawings with their captions, in the order in which they are shown
 
     Raises
     ------
@@ -61,6 +65,8 @@ class ReportContent:
     untrained: str = ""
     weights: Mapping[str, Mapping[str, Projection]] = field(default_factory=dict)
     weight_classes: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    learning: str = ""
+    pictures: Sequence[Shot] = ()
 
     def __post_init__(self) -> None:
         if not len(self.images):

@@ -13,6 +13,7 @@ from fmnist_viz.core.palette import NEUTRAL, class_colors
 from fmnist_viz.core.store import write_file
 from fmnist_viz.export.report.content import ReportContent
 from fmnist_viz.export.report.curves import curve_panels
+from fmnist_viz.export.report.gallery import galleries
 from fmnist_viz.export.report.maptable import is_map_table, map_table
 from fmnist_viz.export.report.readings import (
     classes_reading,
@@ -76,10 +77,11 @@ def _context(content: ReportContent) -> dict[str, Any]:
         "figure": map_item(content, columns),
         "sheets": [Markup(base64.b64encode(sheet).decode()) for sheet in sheets.sheets],
         "panels": curve_panels(content.history),
-        "curves_reading": curves_reading(content.history),
+        "curves_reading": content.learning or curves_reading(content.history),
         "layers": layer_table(content.layers),
         "layers_reading": layers_reading(content),
         "weight_maps": weight_maps(content),
+        "galleries": galleries(content.pictures),
         "neutral": NEUTRAL,
         "no_favourite": any((np.asarray(favoured) < 0).any() for favoured in content.weight_classes.values()),
         "tables": [(title, *_table(frame), table_reading(frame, content.projections)) for title, frame in content.tables.items()],
