@@ -236,11 +236,11 @@ def data(config: Config = "", **configs: Any) -> None:
 
 @app.command(rich_help_panel="Look")
 def models() -> None:
-    """List the presets."""
+    """List the presets: parameters, recipe, article, reported numbers."""
+    from fmnist_viz.cli.models import lines
     from fmnist_viz.cli.screen import printed
-    from fmnist_viz.models.zoo import PRESETS
 
-    printed(*(f"{p.name:10s} {p.parameters:>9,} parameters on 28×28×1, 10 classes   {p.summary}" for p in PRESETS.values()))
+    printed(*lines())
 
 
 @app.command(rich_help_panel="Look")
