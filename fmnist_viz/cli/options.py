@@ -16,6 +16,7 @@ PANELS = {
     "DataConfig": "Data",
     "FitConfig": "Training",
     "ReproduceConfig": "Training",
+    "SweepConfig": "Training",
     "ModelFileConfig": "Model",
     "ComputeConfig": "Computing",
     "FeatureConfig": "Layers and images",
