@@ -181,8 +181,8 @@ def sweep(
         typer.Option(
             "--vary",
             metavar="KEY=V1,V2",
-            help="What to change, one value at a time: hidden, activation, optimizer, learning-rate, epochs or batch-size. Commas part values; the widths of one "
-            "network are joined by dashes: hidden=4,16-16. May be given several times; without it the articles' list of improvements is tried.",
+            help="What to change, one value at a time: hidden, activation, optimizer, learning-rate, epochs or batch-size. Commas part values; the widths of "
+            "one network are joined by dashes: hidden=4,16-16. May be given several times; without it the articles' list of improvements is tried.",
             show_default=False,
         ),
     ] = None,

@@ -25,7 +25,7 @@ def run(vary: Sequence[str], config: SweepConfig, data: DataConfig, compute: Com
 
     screen = Screen()
     try:
-        if left_out := sum(map(len, varied.values())) + 1 - len(chosen):
+        if vary and (left_out := sum(map(len, varied.values())) + 1 - len(chosen)):
             screen.say(f"training: {left_out} value{'s' * (left_out != 1)} left out: the base's own, or the same as another")
         threads = set_threads(min(compute.threads, usable_cores()))
         cache = Cache((cache_dir or default_cache_dir()).absolute(), report=screen.warn)

@@ -49,9 +49,9 @@ class SweepDisplay:
         """What was compared, how, and what the numbers must not be taken for."""
         seeds = len({t.seed for t in self.trials})
         return join([
-            f"Accuracy on {self.held_out:,} held-out training images, {seeds} seed{'s' * (seeds != 1)} per variant, each variant different from the base in one "
+            f"Accuracy on {self.held_out:,} held-out training images, {seeds} seed{'s' * (seeds != 1)} per variant, each variant differs from the base in one "
             "setting. The test split was not looked at",
-            f"Small dots: one seed each; large dot and line: {METHOD}",
+            f"Ticks: one seed each; dot and line: {METHOD}",
             "Numbers on the right: median accuracy and range",
             "The best of many is flattered by having been chosen: measure it once on the test split before quoting it",
         ])  # fmt: skip
@@ -92,7 +92,7 @@ class SweepDisplay:
             if row.variant == "base":
                 continue
             color = COLORS.get(row.verdict, GREY)
-            ax.scatter(seeds[row.variant], [i] * len(seeds[row.variant]), s=7, color=color, alpha=0.5, linewidths=0, zorder=2, gid=f"seeds-{i}")
+            ax.scatter(seeds[row.variant], [i] * len(seeds[row.variant]), s=45, marker="|", color=color, linewidths=1.0, zorder=2, gid=f"seeds-{i}")
             if not math.isfinite(row.difference):
                 continue
             if math.isfinite(row.difference_low):

@@ -205,7 +205,8 @@ def variants(config: SweepConfig, varied: dict[str, list[str]]) -> list[Variant]
     found = [Variant("", "", base)]
     for key, values in varied.items():
         for value in values:
-            fit = dataclasses.replace(base, **{key.replace("-", "_"): READERS[key](value)})
+            changed: dict[str, Any] = {key.replace("-", "_"): READERS[key](value)}
+            fit = dataclasses.replace(base, **changed)
             found.append(Variant(key, value, fit))
     once: dict[tuple[Any, ...], Variant] = {}
     for variant in found:

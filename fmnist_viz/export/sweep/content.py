@@ -46,8 +46,8 @@ class SweepContent:
         return [
             f"Base: {base}.",
             self.display.caption(),
-            "Differences are in points of accuracy. A dead training is one with a layer of ReLU units of which none fires on any of up to 2,000 training images: "
-            "whatever it is shown, its answer is the same. Seconds per epoch are the median as measured when the training ran, on whatever else the machine did.",
+            "Differences are in points of accuracy. A dead training has a layer of ReLU units of which none fires on any of up to 2,000 training images: "
+            "whatever it is shown, its answer is the same. Seconds per epoch are the median as measured when the training ran, whatever else the machine did.",
         ]
 
     def rows(self) -> list[tuple[str, ...]]:
