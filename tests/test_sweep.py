@@ -25,6 +25,7 @@ from fmnist_viz.display.sweep import SweepDisplay
 from fmnist_viz.export.sweep import SweepContent, markdown, page
 from fmnist_viz.pipeline.folder import verify
 from fmnist_viz.pipeline.variants import READERS, SweepConfig, Variant, defaults, in_order, parse, text_of, variants
+from fmnist_viz.training.hparams import FINAL
 
 # --- what --vary takes ------------------------------------------------------------------------------------------------
 
@@ -343,10 +344,10 @@ def test_the_hparams_tab_lists_every_training(made: Made) -> None:
         metrics = {m["name"]["tag"]: m["value"] for m in row.get("metricValues", [])}
         assert row["hparams"]["learning_rate"] == trial["learning_rate"] and row["hparams"]["hidden"] == str(trial["hidden"])
         if math.isnan(trial["accuracy"]):
-            assert session["status"] == "STATUS_FAILURE" and "final/val_accuracy" not in metrics
+            assert session["status"] == "STATUS_FAILURE" and FINAL + "val_accuracy" not in metrics
         else:
             assert session["status"] == "STATUS_SUCCESS"
-            assert metrics["final/val_accuracy"] == pytest.approx(trial["accuracy"], abs=1e-6)
+            assert metrics[FINAL + "val_accuracy"] == pytest.approx(trial["accuracy"], abs=1e-6)
 
 
 def test_a_variants_name_is_what_the_option_takes() -> None:

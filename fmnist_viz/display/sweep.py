@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _ROW, _WIDTH, _NAME = 0.26, 7.4, 1.9  # inches: of a row, of the figure, most for names
+FLATTERED = "The best of many is flattered by having been chosen: measure it once on the test split before quoting it"
 COLORS = {"helps": RIGHT, "hurts": WRONG}  # any other verdict is grey
 
 
@@ -45,16 +46,17 @@ class SweepDisplay:
             for row in self.rows
         }
 
+    def judged(self) -> str:
+        """By what each training was judged, and by what not."""
+        seeds = len({t.seed for t in self.trials})
+        return (
+            f"Accuracy on {self.held_out:,} held-out training images, {seeds} seed{'s' * (seeds != 1)} per variant, each variant differs from the base in one "
+            "setting; the test split was not looked at"
+        )
+
     def caption(self) -> str:
         """What was compared, how, and what the numbers must not be taken for."""
-        seeds = len({t.seed for t in self.trials})
-        return join([
-            f"Accuracy on {self.held_out:,} held-out training images, {seeds} seed{'s' * (seeds != 1)} per variant, each variant differs from the base in one "
-            "setting. The test split was not looked at",
-            f"Ticks: one seed each; dot and line: {METHOD}",
-            "Numbers on the right: median accuracy and range",
-            "The best of many is flattered by having been chosen: measure it once on the test split before quoting it",
-        ])  # fmt: skip
+        return join([self.judged(), f"Ticks: one seed each; dot and line: {METHOD}", "Numbers on the right: median accuracy and range", FLATTERED])
 
     def plot(self, ax: Axes | None = None, *, stamp: Sequence[str] = (), prefix: str = "") -> Figure:
         """Draw into `ax`, or onto a sheet of its own with numbers beside the rows and a caption below."""

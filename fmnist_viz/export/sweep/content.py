@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from fmnist_viz.analysis.sweep import Change, Trial
-from fmnist_viz.display.sweep import SweepDisplay
+from fmnist_viz.analysis.sweep import METHOD, Change, Trial
+from fmnist_viz.display.lettering import join
+from fmnist_viz.display.sweep import FLATTERED, SweepDisplay
 
 COLUMNS = (
     "variant", "n", "accuracy: median (range)", "medians differ by", "mean difference by seed (95 %)", "p (Holm)", "verdict", "parameters", "s per epoch",
@@ -45,7 +46,7 @@ class SweepContent:
         base = ", ".join(f"{name.replace('_', '-')}={value}" for name, value in self.base.items())
         return [
             f"Base: {base}.",
-            self.display.caption(),
+            join([self.display.judged(), f"Mean difference: {METHOD}", FLATTERED]),
             "Differences are in points of accuracy. A dead training has a layer of ReLU units of which none fires on any of up to 2,000 training images: "
             "whatever it is shown, its answer is the same. Seconds per epoch are the median as measured when the training ran, whatever else the machine did.",
         ]
