@@ -24,6 +24,7 @@ from fmnist_viz.core.errors import UsageError, VizError
 from fmnist_viz.display.sweep import SweepDisplay
 from fmnist_viz.export.sweep import SweepContent, markdown, page
 from fmnist_viz.pipeline.folder import verify
+from fmnist_viz.pipeline.sweep import Outcome
 from fmnist_viz.pipeline.variants import READERS, SweepConfig, Variant, defaults, in_order, parse, text_of, variants
 from fmnist_viz.training.hparams import FINAL
 
@@ -354,3 +355,12 @@ def test_a_variants_name_is_what_the_option_takes() -> None:
     base = SweepConfig().base
     assert Variant("hidden", "16-16", base).name == "hidden=16-16"
     assert Variant("", "", base).name == "base"
+
+
+@pytest.mark.parametrize(("shares", "dead"), [({}, None), ({"dense": 0.5, "dense_1": 0.75}, False), ({"dense": 0.25, "dense_1": 1.0}, True)])
+def test_a_training_is_dead_where_a_whole_layer_is(shares: dict[str, float], dead: bool | None) -> None:
+    history = {"loss": [2.0, 1.0, 0.9], "val_loss": [2.0, 1.0, 1.1], "val_accuracy": [0.2, 0.6, 0.5], "seconds": [9.0, 1.0, None]}
+    record = {"history": history, "dead_units": shares, "parameters": 3210}
+    trial = Outcome(Variant("", "", SweepConfig().base), 4, record, False).trial()
+    assert trial == Trial("base", 4, 0.5, 3210, 5.0, dead)
+    assert Outcome(Variant("", "", SweepConfig().base), 4, {**record, "diverged": "epoch 3"}, False).trial().accuracy is None
