@@ -175,6 +175,14 @@ def test_rows_are_ranked_and_failures_are_counted_not_dropped() -> None:
     assert table(rows)["rank"].tolist() == [1, 2, 3, 4, 5]
 
 
+def test_what_only_one_of_many_tests_would_call_clear_may_be_so() -> None:
+    """Differences 8, 10, 12 have t = 10 / (2 / sqrt 3), p = 0.013: enough for one variant, not for ten."""
+    trials = planted(base=[0.5, 0.5, 0.5], up=[0.58, 0.60, 0.62], down=[0.42, 0.40, 0.38])
+    others = planted(**{f"other{i}": [0.49, 0.50, 0.51] for i in range(8)})
+    assert {row.variant: row.verdict for row in changes(trials[:6])} == {"base": "base", "up": "helps"}
+    assert {row.variant: row.verdict for row in changes([*trials, *others]) if row.variant in ("up", "down")} == {"up": "may help", "down": "may hurt"}
+
+
 def test_two_trainings_of_a_seed_or_no_base_are_mistakes() -> None:
     with pytest.raises(ValueError, match="two trainings of seed 0"):
         changes([*planted(base=[0.5]), *planted(base=[0.6])])

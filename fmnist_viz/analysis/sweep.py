@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 LEVEL = 0.05
 METHOD = (
-    "mean of the differences by seed with Student's 95 % interval over the seeds; a verdict needs p < 0.05 of the paired t test, adjusted after Holm over all "
-    "variants (Holm 1979)"
+    "mean of the differences by seed with Student's 95 % interval over the seeds. Helps, hurts: p < 0.05 in the paired t test, adjusted after Holm (1979) over "
+    "all variants; may help, may hurt: only before the adjustment"
 )
 
 
@@ -67,7 +67,7 @@ class Change:
 
     @property
     def verdict(self) -> str:
-        """ "base", "helps", "hurts", "no clear difference at n = 3", "diverged in 1 of 3", or that one seed is none."""
+        """In words: base, helps or hurts (after Holm's adjustment), may help or may hurt (before it), no clear difference, diverged, too few seeds."""
         if self.variant == "base":
             return "base"
         if self.diverged:
@@ -76,6 +76,8 @@ class Change:
             return f"no verdict from {self.pairs} seed{'s' * (self.pairs != 1)}"
         if self.p_holm < LEVEL:
             return "helps" if self.difference > 0 else "hurts"
+        if self.p < LEVEL:
+            return "may help" if self.difference > 0 else "may hurt"
         return f"no clear difference at n = {self.pairs}"
 
 

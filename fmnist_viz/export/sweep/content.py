@@ -46,7 +46,7 @@ class SweepContent:
         base = ", ".join(f"{name.replace('_', '-')}={value}" for name, value in self.base.items())
         return [
             f"Base: {base}.",
-            join([self.display.judged(), f"Mean difference: {METHOD}", FLATTERED]),
+            join([self.display.judged(), f"Differences: {METHOD}", FLATTERED]),
             "Differences are in points of accuracy. A dead training has a layer of ReLU units of which none fires on any of up to 2,000 training images: "
             "whatever it is shown, its answer is the same. Seconds per epoch are the median as measured when the training ran, whatever else the machine did.",
         ]
