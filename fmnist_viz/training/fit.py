@@ -20,8 +20,9 @@ from fmnist_viz.training.config import FitConfig
 from fmnist_viz.training.device import Device
 
 if TYPE_CHECKING:
+    from fmnist_viz.training.keeper import StateKeeper
     from fmnist_viz.training.probe import DeadUnits, Twin
-    from fmnist_viz.training.state import State, StateKeeper
+    from fmnist_viz.training.state import State
 
 Picture = np.ndarray  # uint8 (h, w, 3)
 
@@ -60,8 +61,8 @@ def fit(
 
     from fmnist_viz.models.zoo import build
     from fmnist_viz.training.finite_loss import FiniteLoss
+    from fmnist_viz.training.keeper import StateKeeper
     from fmnist_viz.training.probe import DeadUnits, Twin
-    from fmnist_viz.training.state import StateKeeper
     from fmnist_viz.training.stream import WatchedBatches, training_batches
 
     plan = config.plan

@@ -12,7 +12,7 @@ EVENTS = "events.out.tfevents.0.fmnist-viz"  # as TensorBoard looks for them; ne
 
 
 def session_file(hparams: Mapping[str, Value], metrics: Mapping[str, float], *, succeeded: bool) -> bytes:
-    """The content of an event file: settings, every metric as a scalar ``final/<name>`` of step 0, and how it ended.
+    """The content of an event file: settings, every metric as a scalar of step 0 whose tag begins with FINAL, and how it ended.
 
     TensorBoard takes the folder that holds it for the name of the session.
     """
