@@ -82,10 +82,10 @@ def stages(names: Sequence[str], config: ReproduceConfig) -> list[Stage]:
     for name in names:
         recipe = PRESETS[name].article
         plain, augmented = config.scaled(recipe.epochs), config.scaled(recipe.augmented_epochs)
-        for seed in range(config.seeds):
+        for seed in range(config.seeds if plain else 0):
             found.append(Stage(name, "plain", seed, FitConfig(model=name, recipe="article", epochs=plain, augmented_epochs=0), recipe.epochs))
         for seed in range(config.seeds if augmented and config.stages == "all" else 0):
-            fit = FitConfig(model=name, recipe="article", epochs=plain, augmented_epochs=augmented)
+            fit = FitConfig(model=name, recipe="article", epochs=plain or -1, augmented_epochs=augmented)
             found.append(Stage(name, "augmented", seed, fit, recipe.length))
     return found
 

@@ -15,20 +15,20 @@ OPTIMIZERS = ("adam", "sgd", "rmsprop")
 
 @dataclass(frozen=True)
 class FitConfig:
-    """Zero, or -1 where zero means something, leaves a setting to the recipe; `plan` is what results."""
+    """-1 leaves a setting to the recipe; `plan` is what results."""
 
     model: str = option("cnn1", "Preset to train (fmnist-viz models lists them).")
     recipe: str = option(
         "plain", "Training recipe: plain (the same for all presets) or article (exactly the author's); every other option overrides it.",
         choices=("plain", "article"),
     )  # fmt: skip
-    epochs: int = option(0, "Passes over the training images; 0: the recipe's (plain: 5).", unit="epochs", low=0, high=10000)
+    epochs: int = option(-1, "Passes over the training images; -1: the recipe's (plain: 5).", unit="epochs", low=-1, high=10000)
     augmented_epochs: int = option(
         -1, "Further passes over randomly distorted images with the same weights; -1: the recipe's (plain: none).", unit="epochs", low=-1, high=10000
     )  # fmt: skip
-    batch_size: int = option(0, "Images per training step; 0: the recipe's (plain: 256).", unit="images", low=0, high=65536)
+    batch_size: int = option(-1, "Images per training step; -1: the recipe's (plain: 256).", unit="images", low=-1, high=65536)
     optimizer: str = option("recipe", "Optimiser: adam, sgd or rmsprop; recipe: the recipe's (plain: adam).", choices=("recipe", *OPTIMIZERS))
-    learning_rate: float = option(0.0, "Step size of the optimiser; 0: the recipe's (plain: 0.001, Keras's own default for Adam).", low=0)
+    learning_rate: float = option(-1.0, "Step size of the optimiser; -1: the recipe's (plain: 0.001, Keras's own default for Adam).", low=-1)
     # 5,000 of 60,000 give the validation accuracy an interval of about one point; the test split stays untouched
     validation: int = option(
         -1,
@@ -47,6 +47,10 @@ class FitConfig:
     def __post_init__(self) -> None:
         check_options(self)
         preset(self.model)
+        for name, least in (("epochs", "at least 1"), ("batch_size", "at least 1"), ("learning_rate", "a positive number")):
+            if getattr(self, name) != -1 and getattr(self, name) <= 0:
+                flag = "--" + name.replace("_", "-")
+                raise UsageError("OPTION-RANGE", flag, f"{getattr(self, name):g} would train nothing", f"Give {least}, or -1 for the recipe's.")
         for name in ("hidden", "activation"):
             if getattr(self, name) and self.model != "dense":
                 raise UsageError("OPTION-IGNORED", f"--{name}", f"the preset {self.model} has fixed layers", "Add --model dense, or leave it out.")
@@ -72,15 +76,15 @@ class FitConfig:
         """The recipe with every option that was given in its place."""
         recipe = preset(self.model).recipe(self.recipe)
         given: dict[str, object] = {}
-        if self.epochs:
+        if self.epochs > 0:
             given["epochs"] = self.epochs
         if self.augmented_epochs >= 0:
             given["augmented_epochs"] = self.augmented_epochs
-        if self.batch_size:
+        if self.batch_size > 0:
             given["batch_size"] = self.batch_size
         if self.optimizer != "recipe":
             given["optimizer"] = self.optimizer
-        if self.learning_rate:
+        if self.learning_rate > 0:
             given |= {"learning_rate": self.learning_rate, "schedule": "constant"}
         if self.validation >= 0:
             given["held_out"] = "stratified" if self.validation else "none"
