@@ -16,7 +16,7 @@ from fmnist_viz.features.config import FeatureConfig
 from fmnist_viz.pipeline.config import VERSION, ModelFileConfig, ViewConfig
 from fmnist_viz.pipeline.reproduce import ReproduceConfig
 from fmnist_viz.projection.config import MapConfig
-from fmnist_viz.training.config import ComputeConfig, FitConfig
+from fmnist_viz.training.config import ComputeConfig, FitConfig, TransferConfig
 
 app = typer.Typer(
     name="fmnist-viz",
@@ -46,7 +46,7 @@ def common(
 
 
 @app.command("train-and-export", rich_help_panel="Make")
-@takes(FitConfig, DataConfig, FeatureConfig, MapConfig, ViewConfig, ComputeConfig)
+@takes(FitConfig, TransferConfig, DataConfig, FeatureConfig, MapConfig, ViewConfig, ComputeConfig)
 def train_and_export(
     config: Config = "",
     out: Out = "",
@@ -64,7 +64,7 @@ def train_and_export(
 
 
 @app.command(rich_help_panel="Make")
-@takes(FitConfig, DataConfig, ViewConfig, ComputeConfig)
+@takes(FitConfig, TransferConfig, DataConfig, ViewConfig, ComputeConfig)
 def train(
     config: Config = "", out: Out = "", cache_dir: CacheDir = "", fresh: Fresh = False, overwrite: Overwrite = False, resume: Resume = False, **configs: Any
 ) -> None:
@@ -92,6 +92,7 @@ def _make(
     names = {
         "DataConfig": "data",
         "FitConfig": "fit",
+        "TransferConfig": "transfer",
         "ModelFileConfig": "model_file",
         "ComputeConfig": "compute",
         "FeatureConfig": "features",
@@ -144,9 +145,11 @@ def report(run: Run, cache_dir: CacheDir = "") -> None:
 
 
 @app.command(rich_help_panel="Make")
-@takes(ReproduceConfig, DataConfig, ComputeConfig)
+@takes(ReproduceConfig, TransferConfig, DataConfig, ComputeConfig)
 def reproduce(
-    names: Annotated[list[str] | None, typer.Argument(help="Presets; all of the articles' where none is named.", show_default=False)] = None,
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Presets; by default all of the articles' but vgg19, whose features take hours.", show_default=False)
+    ] = None,
     config: Config = "",
     out: Annotated[str, typer.Option("--out", help="Folder for the table as Markdown, CSV and a page.")] = "reproduction",
     ledger: Annotated[
@@ -164,6 +167,7 @@ def reproduce(
         configs["ReproduceConfig"],
         configs["DataConfig"],
         configs["ComputeConfig"],
+        configs["TransferConfig"],
         out=Path(out),
         ledger=Path(ledger) if ledger else None,
         cache_dir=Path(cache_dir) if cache_dir else None,
@@ -188,7 +192,7 @@ def models() -> None:
     from fmnist_viz.cli.screen import printed
     from fmnist_viz.models.zoo import PRESETS
 
-    printed(*(f"{p.name:10s} {p.parameters:>9,} parameters on 28×28×1, 10 classes   {p.summary}" for p in PRESETS.values()))
+    printed(*(f"{p.name:15s} {p.parameters:>10,} parameters on 28×28×1, 10 classes   {p.summary}" for p in PRESETS.values()))
 
 
 @app.command(rich_help_panel="Look")

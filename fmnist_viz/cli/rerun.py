@@ -15,7 +15,7 @@ from fmnist_viz.pipeline.config import ModelFileConfig, RunConfig, ViewConfig
 from fmnist_viz.pipeline.folder import verify
 from fmnist_viz.pipeline.job import Request, run_job
 from fmnist_viz.projection.config import MapConfig
-from fmnist_viz.training.config import ComputeConfig, FitConfig
+from fmnist_viz.training.config import ComputeConfig, FitConfig, TransferConfig
 
 
 def rerun(run: Path, cache_dir: Path | None) -> None:
@@ -24,7 +24,7 @@ def rerun(run: Path, cache_dir: Path | None) -> None:
     if about["kind"] == "train":
         raise BadInput("NO-MAPS", run, "holds a training without maps", "Use fmnist-viz train-and-export with the same settings.")
     parts = {"data": DataConfig, "features": FeatureConfig, "maps": MapConfig, "view": ViewConfig, "compute": ComputeConfig}
-    parts |= {"fit": FitConfig} if about["kind"] == "train-and-export" else {"model_file": ModelFileConfig}
+    parts |= {"fit": FitConfig, "transfer": TransferConfig} if about["kind"] == "train-and-export" else {"model_file": ModelFileConfig}
     known = {f.name for part in parts.values() for f in dataclasses.fields(part)}
     values = read_toml(str(run / "config.toml"), known)
     made = {name: part(**{f.name: values[f.name] for f in dataclasses.fields(part) if f.name in values}) for name, part in parts.items()}

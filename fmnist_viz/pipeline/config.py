@@ -12,8 +12,9 @@ from typing import Any
 from fmnist_viz.core.config import check_options, digest, option
 from fmnist_viz.data.config import DataConfig
 from fmnist_viz.features.config import FeatureConfig
+from fmnist_viz.models.zoo import preset
 from fmnist_viz.projection.config import MapConfig
-from fmnist_viz.training.config import ComputeConfig, FitConfig
+from fmnist_viz.training.config import ComputeConfig, FitConfig, TransferConfig
 
 VERSION = "0.1.0"
 LIBRARIES = (
@@ -64,7 +65,7 @@ class ModelFileConfig:
 
 @dataclass(frozen=True)
 class RunConfig:
-    """`fit` is None where nothing is trained, `model_file` is None where something is."""
+    """`fit` is None where nothing is trained, `model_file` is None where something is; `transfer` stays only where the preset has a frozen base."""
 
     data: DataConfig = field(default_factory=DataConfig)
     features: FeatureConfig = field(default_factory=FeatureConfig)
@@ -73,19 +74,28 @@ class RunConfig:
     compute: ComputeConfig = field(default_factory=ComputeConfig)
     fit: FitConfig | None = None
     model_file: ModelFileConfig | None = None
+    transfer: TransferConfig | None = None
+
+    def __post_init__(self) -> None:
+        transfer = self.transfer or TransferConfig()
+        models = (self.fit.model,) if self.fit else ()
+        transfer.only_for(models)
+        object.__setattr__(self, "transfer", transfer if any(preset(name).transfer for name in models) else None)
 
     @property
     def sections(self) -> list[Any]:
-        parts = (self.data, self.fit, self.model_file, self.compute, self.features, self.maps, self.view)
+        parts = (self.data, self.fit, self.transfer, self.model_file, self.compute, self.features, self.maps, self.view)
         return [part for part in parts if part is not None]
 
-    def digest(self, *, command: str, data: str, threads: int, model: str = "") -> str:
+    def digest(self, *, command: str, data: str, threads: int, model: str = "", base: str = "") -> str:
         """Digest of what decides the content: where data and model come from does not count, what they hold does."""
         parts = {type(part).__name__: dataclasses.asdict(part) for part in self.sections}
         parts["DataConfig"] = {"sha256": data}
         parts["ComputeConfig"] |= {"threads": threads}
         if self.model_file:
             parts["ModelFileConfig"] = {"sha256": model, "pixel_range": self.model_file.pixel_range, "classes": self.model_file.classes}
+        if self.transfer:
+            parts["TransferConfig"] = {**dataclasses.asdict(self.transfer.preparation), "weights": base}
         return digest({"command": command, "version": VERSION, **parts})
 
 

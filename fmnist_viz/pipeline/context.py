@@ -21,6 +21,7 @@ from fmnist_viz.pipeline.folder import RunFolder
 if TYPE_CHECKING:
     from fmnist_viz.core.types import DataSet, LabeledImages
     from fmnist_viz.pipeline.features import ModelFile
+    from fmnist_viz.pipeline.transfer import FrozenBase
 
 
 @dataclass
@@ -39,6 +40,7 @@ class Context:
     warnings: list[str] = field(default_factory=list)
     model: ModelFile | None = None  # the model to export; None where one is trained
     resume: bool = False  # go on with an unfinished training
+    base: FrozenBase | None = None  # of a transfer preset
     seconds: dict[str, float] = field(default_factory=dict)
 
     @property
