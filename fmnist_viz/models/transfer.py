@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import io
 import tempfile
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -154,7 +155,8 @@ def _read(base: keras.Model, path: Path) -> None:
     try:
         with h5py.File(path, "r") as file:
             old = "layer_names" in file.attrs or "model_weights" in file
-        with tempfile.TemporaryDirectory() as folder:  # Keras goes by the name
+        with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():  # Keras goes by the name
+            warnings.simplefilter("ignore")  # it warns of layers that it passes over; they are found below
             link = Path(folder).resolve() / ("base.h5" if old else "base.weights.h5")
             link.symlink_to(path.resolve())
             reader.load_weights(link)
