@@ -14,6 +14,7 @@ _HOMES = {
     "Request": "fmnist_viz.pipeline.job",
     "RunConfig": "fmnist_viz.pipeline.config",
     "verify": "fmnist_viz.pipeline.folder",
+    "compare": "fmnist_viz.pipeline.comparison",
     "confusion": "fmnist_viz.analysis.confusion",
     "LabeledImages": "fmnist_viz.core.types",
     "Predictions": "fmnist_viz.core.types",

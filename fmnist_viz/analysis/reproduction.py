@@ -129,8 +129,8 @@ class Reproduction:
 
     @property
     def why(self) -> tuple[str, ...]:
-        """The known explanations whose conditions hold in these runs."""
-        if not self.rows or not self.official:
+        """The known explanations whose conditions hold in these runs; of other recipes than the article's nothing is known."""
+        if not self.rows or not self.official or self.recipe != "article":
             return ()
         known = reasons(self.preset, self.stage)
         return tuple(why.text for why in known if why.direction in ("always", self.verdict) and self._holds(why))

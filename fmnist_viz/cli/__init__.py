@@ -175,6 +175,20 @@ def reproduce(
     )
 
 
+@app.command(rich_help_panel="Make")
+def compare(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN RUN...", help="Run folders of the same images; the first is the baseline.", show_default=False)],
+    out: Annotated[
+        str, typer.Option("--out", help="Folder for report.html and the CSV files; by default projector_logs/compare-<8 digits>.", show_default=False)
+    ] = "",
+    cache_dir: CacheDir = "",
+) -> None:
+    """Compare finished runs on the same images: accuracy, images fixed and broken, confusions, classes, layers, settings."""
+    from fmnist_viz.cli.compare import run_compare
+
+    run_compare(runs, out, cache_dir, command_line(sys.argv[1:]))
+
+
 @app.command(rich_help_panel="Look")
 @takes(DataConfig)
 def data(config: Config = "", **configs: Any) -> None:

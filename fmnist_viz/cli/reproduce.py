@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fmnist_viz.data.config import DataConfig
 from fmnist_viz.pipeline.reproduce import ReproduceConfig, Reproduction, check_names, reproduce, stages, unfinished
 from fmnist_viz.training.config import ComputeConfig, TransferConfig
+
+if TYPE_CHECKING:
+    from fmnist_viz.analysis.reproduction import Reproduction as Reproduced
 
 LEDGER = Path("docs/reproduction.csv")  # of a checkout; elsewhere the ledger lies in the output folder
 
@@ -25,11 +29,13 @@ def run(
     table_only: bool,
 ) -> None:
     """Train what is missing, then write the table from the whole ledger."""
+    from fmnist_viz.analysis.reproduction import reproductions
     from fmnist_viz.cli.screen import Screen, printed
     from fmnist_viz.core.cache import Cache, default_cache_dir
     from fmnist_viz.core.ledger import read_ledger
     from fmnist_viz.core.threads import set_threads, usable_cores
     from fmnist_viz.data import load
+    from fmnist_viz.export.reproduction.writer import write_reproduction
     from fmnist_viz.pipeline.transfer import frozen_base
 
     wanted = check_names(names)
@@ -50,7 +56,22 @@ def run(
             _note_unfinished(work, wanted)
     finally:
         screen.close()
-    printed(*(f"{row.preset:16s} {row.stage:9s} seed {row.seed}  {row.test_accuracy}" for row in read_ledger(ledger)))
+    rows = reproductions(read_ledger(ledger))
+    written = write_reproduction(rows, out)
+    printed(*lines(rows), "", f"ledger: {ledger}", *(f"table:  {path}" for path in written))
+
+
+def lines(rows: Sequence[Reproduced]) -> list[str]:
+    """The table for the terminal: what was reported, what was measured, the verdict."""
+    found = [f"{'preset':16s} {'stage':10s} {'reported':>9s} {'measured, median (range)':>28s} {'seeds':>6s}  verdict"]
+    for row in rows:
+        accuracy = row.measured("test_accuracy")
+        said = f"{100 * row.reported.test_accuracy:.2f} %" if row.reported is not None and row.reported.test_accuracy is not None else "-"
+        got = f"{100 * accuracy.median:.2f} % ({100 * accuracy.low:.2f}-{100 * accuracy.high:.2f})" if accuracy is not None else "-"
+        found.append(
+            f"{row.preset:16s} {row.stage:10s} {said:>9s} {got:>28s} {len(row.seeds):>6d}  {row.verdict}{f' ({row.standing})' if row.standing else ''}"
+        )
+    return found
 
 
 def _note_unfinished(work: Reproduction, names: Sequence[str]) -> None:

@@ -19,10 +19,12 @@ from fmnist_viz.training.config import ComputeConfig, FitConfig, TransferConfig
 
 
 def rerun(run: Path, cache_dir: Path | None) -> None:
-    """Raises BadInput for a run that only trained."""
+    """Raises BadInput for a run that only trained, or a comparison."""
     about = verify(run).about
     if about["kind"] == "train":
         raise BadInput("NO-MAPS", run, "holds a training without maps", "Use fmnist-viz train-and-export with the same settings.")
+    if about["kind"] == "compare":
+        raise BadInput("NO-RUN", run, "holds a comparison, not a run", "Use fmnist-viz compare with the same runs.")
     parts = {"data": DataConfig, "features": FeatureConfig, "maps": MapConfig, "view": ViewConfig, "compute": ComputeConfig}
     parts |= {"fit": FitConfig, "transfer": TransferConfig} if about["kind"] == "train-and-export" else {"model_file": ModelFileConfig}
     known = {f.name for part in parts.values() for f in dataclasses.fields(part)}

@@ -7,9 +7,10 @@ damaged entry is reported and made again.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -70,6 +71,19 @@ class Cache:
             write_sealed(temp / INDEX, {"kind": kind, "key": key, "record": record, "files": files})
         self.log.append((kind, "repaired" if repaired else "made"))
         return self._entry(path, name, hit=False)
+
+    def search(self, kind: str, wanted: Callable[[Mapping[str, Any]], bool]) -> Iterator[Entry]:
+        """The unharmed entries of a kind whose key is `wanted`, the newest first; nothing is made or mended, what is damaged is passed over.
+
+        `wanted` is asked when an entry's turn has come, and only then are its files hashed.
+        """
+        found: list[tuple[float, Path, dict[str, Any]]] = []
+        for path in (self.root / kind).glob(f"*/{INDEX}") if self.read else ():
+            with contextlib.suppress(OSError, ValueError):
+                found.append((path.stat().st_mtime, path.parent, read_sealed(path)))
+        for _, path, index in sorted(found, key=lambda item: (-item[0], item[1].name)):
+            if wanted(index.get("key", {})) and not self._fault(path):
+                yield Entry(path, path.name, True, index["record"])
 
     def has(self, kind: str, key: Mapping[str, Any]) -> bool:
         """Whether an entry is there, unverified: for plans and size estimates only."""

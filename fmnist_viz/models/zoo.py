@@ -89,6 +89,9 @@ class _Namer:
     def norm(self) -> Any:
         return self._layers.BatchNormalization(name=self._name("batch_normalization"))
 
+    def relu(self) -> Any:
+        return self._layers.Activation("relu", name=self._name("activation"))
+
     def flat(self) -> Any:
         return self._layers.Flatten(name=self._name("flatten"))
 
@@ -117,6 +120,21 @@ def _cnn4(layers: Any, _: Hidden) -> list[Any]:
 def _vgg19_head(layers: Any, _: Hidden) -> list[Any]:
     n = _Namer(layers)
     return [n.dense(512), n.drop(0.5)]
+
+
+def compact_body(widths: tuple[int, int, int], *, twice: bool, drop: float) -> Body:
+    """Three 3×3 convolutions with batch normalisation, pooled before they are normalised (a quarter of the values to pass), the last of
+    them `twice` on request, then the mean of each feature map."""
+
+    def body(layers: Any, _: Hidden) -> list[Any]:
+        n = _Namer(layers)
+        plain = {"activation": None, "use_bias": False, "padding": "same"}
+        stack: list[Any] = [n.conv(widths[0], **plain), n.pool(), n.norm(), n.relu(), n.conv(widths[1], **plain), n.pool(), n.norm(), n.relu()]
+        for _last in range(2 if twice else 1):
+            stack += [n.conv(widths[2], **plain), n.norm(), n.relu()]
+        return [*stack, layers.GlobalAveragePooling2D(name="global_average_pooling2d"), n.drop(drop)]
+
+    return body
 
 
 # the first article: Keras's defaults; what is watched while training is the test split

@@ -191,6 +191,7 @@ def _begin(ctx: Context, request: Request, digest: str) -> None:
             "notes": source.notes,
             "class_names": ctx.data.class_names,
         },
+        "model_sha256": ctx.model.sha256 if ctx.model else "",
         "warnings": ctx.warnings,
         "git": git_state(),
         "config": {type(s).__name__: dict(s.__dict__) for s in ctx.config.sections},

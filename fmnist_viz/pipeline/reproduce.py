@@ -147,6 +147,8 @@ def _train_and_test(work: Reproduction, training: Training, temp: Path) -> dict[
     record = run_training(training, work.cache, temp, work.progress, boards=None, resume=True)
     import keras
 
+    from fmnist_viz.training.fit import save_npz
+
     model = keras.saving.load_model(temp / "model.keras", compile=False, safe_mode=True)
     test = work.data.test
     if training.base is not None:
@@ -158,7 +160,7 @@ def _train_and_test(work: Reproduction, training: Training, temp: Path) -> dict[
     keras.backend.clear_session()
     if not np.isfinite(proba).all():
         raise BadInput("NOT-FINITE", training.config.model, "the trained model gives values that are not finite", "Try a smaller --learning-rate.")
-    np.savez(temp / "test.npz", y_true=test.labels, y_proba=proba)
+    save_npz(temp / "test.npz", {"y_true": test.labels, "y_proba": proba})
     return {**record, "test": measured(test.labels, proba)}
 
 

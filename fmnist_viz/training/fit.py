@@ -22,8 +22,9 @@ from fmnist_viz.training.device import Device
 if TYPE_CHECKING:
     import keras
 
+    from fmnist_viz.training.keeper import StateKeeper
     from fmnist_viz.training.probe import DeadUnits, Twin
-    from fmnist_viz.training.state import State, StateKeeper
+    from fmnist_viz.training.state import State
 
 Picture = np.ndarray  # uint8 (h, w, 3)
 
@@ -63,8 +64,9 @@ def fit(
 
     from fmnist_viz.models.zoo import build
     from fmnist_viz.training.finite_loss import FiniteLoss
+    from fmnist_viz.training.hparams import hyperparameters
+    from fmnist_viz.training.keeper import StateKeeper
     from fmnist_viz.training.probe import DeadUnits, Twin
-    from fmnist_viz.training.state import StateKeeper
     from fmnist_viz.training.stream import WatchedBatches, training_batches
 
     plan = config.plan
@@ -83,6 +85,18 @@ def fit(
     dead = DeadUnits([(int(e), str(name), int(n), int(k)) for e, name, n, k in start.notes["dead"]] if start else [])
     keeper = StateKeeper(places.state, start, patience=config.early_stopping, sound=lambda: guard.failed is None, notes=lambda: {"dead": dead.rows})
     seen = WatchedBatches(watched, plan, seed=seed) if watched is not None else None
+    held_out = len(watched) if watched is not None and watched.split != "test" else 0
+    parts = Parts(model, twin, guard, keeper, dead, seen, train, watched, probe)
+    hparams = hyperparameters(
+        plan,
+        model=config.model,
+        recipe=config.recipe,
+        seed=seed,
+        precision=device.policy,
+        replicas=device.replicas,
+        train_images=len(train),
+        validation=held_out,
+    )
     if first < plan.length:
         model.fit(
             training_batches(train.inputs, train.labels, plan, seed=seed, first_epoch=first),
@@ -90,7 +104,7 @@ def fit(
             epochs=plan.length,
             steps_per_epoch=plan.steps(len(train)),
             verbose=0,
-            callbacks=_callbacks(model, twin, guard, keeper, dead, train, watched, seen, probe, places, plan, progress, pictures),
+            callbacks=_callbacks(parts, places, plan, progress, pictures, hparams),
             validation_data=seen.batches if seen else None,
         )
     weights = keeper.best if config.early_stopping and keeper.best else guard.weights or model.get_weights()
@@ -107,7 +121,7 @@ def fit(
         "parameters": int(whole.count_params()),
         **device.record(),
         "train_images": len(train),
-        "validation_images": len(watched) if watched is not None and watched.split != "test" else 0,
+        "validation_images": held_out,
         "watched": watched.split if watched is not None else "",
         "recipe": plan,
         "best_epoch": int(np.nanargmin(keeper.history["val_loss"])) + 1 if config.early_stopping else 0,
@@ -151,10 +165,22 @@ def _resumed(model: Any, places: Places, plan: Recipe, progress: Progress) -> St
     return state
 
 
-def _callbacks(
-    model: Any, twin: Twin, guard: Any, keeper: StateKeeper, dead: DeadUnits, train: LabeledImages, watched: LabeledImages | None, seen: Any,
-    probe: LabeledImages, places: Places, plan: Recipe, progress: Progress, pictures: Pictures,
-) -> list[Any]:  # fmt: skip
+@dataclass(frozen=True)
+class Parts:
+    """What the callbacks of one training share. `watched` is None where nothing is watched, and so is `seen`, its batches."""
+
+    model: Any
+    twin: Twin
+    guard: Any
+    keeper: StateKeeper
+    dead: DeadUnits
+    seen: Any
+    train: LabeledImages
+    watched: LabeledImages | None
+    probe: LabeledImages
+
+
+def _callbacks(parts: Parts, places: Places, plan: Recipe, progress: Progress, pictures: Pictures, hparams: dict[str, Any]) -> list[Any]:
     """Guard and schedule first, what looks on next, what keeps the state last."""
     import keras
 
@@ -163,21 +189,22 @@ def _callbacks(
     from fmnist_viz.training.progress import ScreenProgress
     from fmnist_viz.training.schedule import rate_callbacks
 
-    boards = places.boards
+    boards, watched, probe, seen = places.boards, parts.watched, parts.probe, parts.seen
     shown, what = (probe, "probe") if watched is None else (watched, "test" if watched.split == "test" else "validation")
 
     def confusion(epoch: int) -> Picture | None:
-        look = twin(model.get_weights(), shown.inputs)
+        look = parts.twin(parts.model.get_weights(), shown.inputs)
         return pictures.confusion(shown.labels, look.logits.argmax(1), shown.class_names, f"epoch {epoch + 1}: {len(shown):,} {what} images")
 
     recorded = (places.state or places.result) / "probe"
-    made = [guard, *rate_callbacks(plan), ScreenProgress(progress, plan.length)]
+    made = [parts.guard, *rate_callbacks(plan), ScreenProgress(progress, plan.length)]
     if seen is not None:
         made.append(keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: seen.epoch.assign(epoch)))
-    made.append(ProbeRecorder(twin, probe, recorded, save_npz if boards else None, dead))
+    made.append(ProbeRecorder(parts.twin, probe, recorded, save_npz if boards else None, parts.dead))
     if boards:
-        made.append(Board(boards, sample_grid=lambda: pictures.sample_grid(train), confusion=confusion, validation=watched is not None))
-    return [*made, keeper]
+        grid = lambda: pictures.sample_grid(parts.train)  # noqa: E731
+        made.append(Board(boards, sample_grid=grid, confusion=confusion, validation=watched is not None, hparams=hparams))
+    return [*made, parts.keeper]
 
 
 def _publish(places: Places, model: keras.Model, keeper: StateKeeper, dead: DeadUnits) -> None:

@@ -1,0 +1,1 @@
+"""The comparison with the articles as Markdown, as CSV and as one offline page."""
