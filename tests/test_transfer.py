@@ -10,13 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 from command import Done, call
-from measured import measured
 from PIL import Image
 
-from fmnist_viz.analysis.reproduction import reproductions
 from fmnist_viz.core.cache import Cache
 from fmnist_viz.core.errors import BadInput, ResourceError, UsageError
-from fmnist_viz.core.ledger import LedgerRow, read_ledger
+from fmnist_viz.core.ledger import read_ledger
 from fmnist_viz.core.types import DataSet, LabeledFeatures
 from fmnist_viz.data import load
 from fmnist_viz.data.config import DataConfig
@@ -419,28 +417,3 @@ def test_too_wide_layers_are_refused_before_the_features_are_taken(made: Made) -
     assert done.code == 5
     assert "[FV-FEATURES-DISK]" in done.error
     assert not (made.where / "wide").exists()
-
-
-# --- what is explained ------------------------------------------------------------------------------------------------
-
-REPORTED = 0.7664
-
-
-def why(fixed: str, article: str | None, accuracy: float = REPORTED) -> str:
-    rows: list[LedgerRow] = [measured(preset="vgg19", options=fixed, test_accuracy=0.9)]
-    if article is not None:
-        rows.append(measured(preset="vgg19", options=article, test_accuracy=accuracy))
-    return " ".join(next(r for r in reproductions(rows) if r.options == fixed and r.rows).why)
-
-
-def test_the_second_scaling_explains_only_where_both_were_run_with_trained_weights() -> None:
-    text = "scaled twice here they give the reported figure"
-    assert text in why("preprocess=fixed", "")
-    assert text in why("preprocess=fixed, image size 48", "image size 48")
-    assert text not in why("preprocess=fixed", None)
-    assert text not in why("preprocess=fixed", "image size 48")
-    assert text not in why("preprocess=fixed", "", accuracy=0.85)
-    for weights in ("weights=random", "weights=file 0123abcd"):
-        said = why(f"{weights}, preprocess=fixed", weights)
-        assert text not in said
-        assert "nothing is explained" in said
