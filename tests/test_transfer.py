@@ -307,7 +307,7 @@ VGG = ("--image-size", str(SIDE), "--base-weights", "random", "--preprocess", "f
 class Made:
     path: Path
     done: Done
-    again: Done  # with another seed
+    again: Done  # with another seed, gone on with after one epoch
     reproduced: Done
     data: DataSet
 
@@ -318,7 +318,7 @@ class Made:
 
 @pytest.fixture(scope="module")
 def made(data: DataSet, tmp_path_factory: pytest.TempPathFactory) -> Made:
-    """The whole job, a second training under another seed, and a reproduction, on 60 and 40 images."""
+    """The whole job; a training under another seed, longer than at first; a reproduction: on 60 and 40 images."""
     assert data.train is not None
     where = tmp_path_factory.mktemp("made")
     np.savez(where / "few.npz", x_train=data.train.images, y_train=data.train.labels, x_test=data.test.images, y_test=data.test.labels)
@@ -326,7 +326,9 @@ def made(data: DataSet, tmp_path_factory: pytest.TempPathFactory) -> Made:
     job = ("train-and-export", "--model", "vgg19", "--recipe", "article", "--epochs", "2", "--layers", "block5_pool", "--methods", "pca", "--out", "run")
     done = call(where, *job, *source)
     assert done.code == 0, done.err
-    again = call(where, "train", "--model", "vgg19", "--epochs", "1", "--seed", "1", "--out", "other", *source)
+    other = ("train", "--model", "vgg19", "--seed", "1", "--out", "other", *source)
+    assert call(where, *other, "--epochs", "1").code == 0
+    again = call(where, *other, "--epochs", "2", "--resume", "--overwrite")
     assert again.code == 0, again.err
     reproduced = call(where, "reproduce", "vgg19", "--epochs-scale", "0.04", "--ledger", "ledger.csv", *source)
     assert reproduced.code == 0, reproduced.err
@@ -353,6 +355,7 @@ def test_the_base_is_frozen_and_asked_once(made: Made, taken: Taken) -> None:
     for model in (first, second):
         assert all(np.array_equal(a, b) for a, b in zip(model.get_weights(), untouched, strict=False))
         assert len(model.trainable_weights) == 4
+    assert "going on after epoch 1 of 2" in made.again.err
     assert not np.array_equal(first.get_weights()[-2], second.get_weights()[-2])
 
 

@@ -112,7 +112,7 @@ class TransferConfig:
     """The frozen base of the preset vgg19; the defaults are the article's."""
 
     image_size: int = option(
-        150, "Side to which its images are resized by nearest pixels; 48 takes a tenth of the time.", unit="pixels", low=SMALLEST, high=1024
+        150, "Side to which its images are resized by nearest pixels; 48 takes about a ninth of the time.", unit="pixels", low=SMALLEST, high=1024
     )
     preprocess: str = option(
         "article", "Pixels given to it: article (divided by 255 before ImageNet's means are subtracted, which leaves next to nothing) or fixed (not divided).",
