@@ -21,7 +21,7 @@ from fmnist_viz.data.config import DataConfig
 from fmnist_viz.models import transfer
 from fmnist_viz.models.transfer import IMAGENET_MD5, BaseWeights, Preparation, find_weights
 from fmnist_viz.pipeline.config import RunConfig
-from fmnist_viz.pipeline.transfer import FrozenBase, duration
+from fmnist_viz.pipeline.transfer import FrozenBase, duration, warning_of
 from fmnist_viz.training.config import FitConfig, TransferConfig
 
 SIDE = 32
@@ -420,3 +420,19 @@ def test_too_wide_layers_are_refused_before_the_features_are_taken(made: Made) -
     assert done.code == 5
     assert "[FV-FEATURES-DISK]" in done.error
     assert not (made.where / "wide").exists()
+
+
+def test_an_export_of_the_model_says_it_again(made: Made) -> None:
+    """The layers of the base are looked at like any model's; a file of that name from elsewhere is not taken for the run's."""
+    done = call(
+        made.where,
+        *("export", "--model-file", "run/model.keras", "--data", "npz:few.npz", "--layers", "block1_pool,block5_conv4", "--pool", "average"),
+        *("--methods", "pca", "--out", "export", "--cache-dir", "cache", "--threads", "1"),
+    )
+    assert done.code == 0, done.err
+    assert "RANDOM WEIGHTS" in done.err
+    assert "RANDOM WEIGHTS" in (made.where / "export" / "report.html").read_text(encoding="utf-8")
+    made_of = json.loads((made.where / "export" / "manifest.json").read_text())["stages"]["features"]["representations"]
+    assert {name: made_of[name]["width"] for name in ("block1_pool", "block5_conv4")} == {"block1_pool": 64, "block5_conv4": 512}
+    assert warning_of(made.path / "model.keras") == RANDOM.warning
+    assert warning_of(made.where / "export" / "model.keras") == ""

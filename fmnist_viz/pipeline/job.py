@@ -25,7 +25,7 @@ from fmnist_viz.pipeline.context import Context, mapped_images, scratch_folder
 from fmnist_viz.pipeline.features import ModelFile
 from fmnist_viz.pipeline.folder import RunFolder
 from fmnist_viz.pipeline.preflight import check_request
-from fmnist_viz.pipeline.transfer import frozen_base
+from fmnist_viz.pipeline.transfer import frozen_base, warning_of
 
 if TYPE_CHECKING:
     from fmnist_viz.core.types import DataSet, LabeledImages
@@ -85,6 +85,9 @@ def run_job(request: Request) -> Result:
     base = frozen_base((config.fit.model,) if config.fit else (), config.transfer, data, threads, cache, progress)
     if base is not None and base.weights.warning:
         warnings.append(base.weights.warning)
+    if model is not None and (known := warning_of(model.path)):
+        warnings.append(known)
+        progress.warn(known)
     digest = config.digest(
         command=request.command,
         data=str(sorted(digests.items())),

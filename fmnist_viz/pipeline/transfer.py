@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +17,8 @@ from numpy.typing import NDArray
 from fmnist_viz.core.cache import Cache
 from fmnist_viz.core.errors import BadInput
 from fmnist_viz.core.progress import Progress
-from fmnist_viz.core.store import need_space, write_file
+from fmnist_viz.core.manifest import NAME as MANIFEST
+from fmnist_viz.core.store import need_space, sha256_file, write_file
 from fmnist_viz.core.types import DataSet, LabeledFeatures, LabeledImages, with_features
 from fmnist_viz.models.transfer import NAME, RESAMPLING, BaseWeights, Preparation
 from fmnist_viz.models.zoo import preset
@@ -155,6 +157,16 @@ def frozen_base(models: Sequence[str], config: TransferConfig | None, data: Data
         progress.warn(weights.warning)
     height, width, channels = data.test.images.shape[1:]
     return FrozenBase(config.preparation, weights, (height, width, channels), threads, cache, progress)
+
+
+def warning_of(model: Path) -> str:
+    """What a run that made this model file warned of about its base's weights; "" for any other file."""
+    try:
+        stage = json.loads((model.parent / MANIFEST).read_text(encoding="utf-8"))["stages"]["training"]
+        own = stage["files"][model.name]["sha256"] == sha256_file(model)
+        return str(stage["base"]["warning"]) if own else ""
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
 
 
 def duration(seconds: float) -> str:
