@@ -422,7 +422,7 @@ def test_too_wide_layers_are_refused_before_the_features_are_taken(made: Made) -
     assert not (made.where / "wide").exists()
 
 
-def test_an_export_of_the_model_says_it_again(made: Made) -> None:
+def test_an_export_of_the_model_says_it_again(made: Made, tmp_path: Path) -> None:
     """The layers of the base are looked at like any model's; a file of that name from elsewhere is not taken for the run's."""
     done = call(
         made.where,
@@ -435,4 +435,6 @@ def test_an_export_of_the_model_says_it_again(made: Made) -> None:
     made_of = json.loads((made.where / "export" / "manifest.json").read_text())["stages"]["features"]["representations"]
     assert {name: made_of[name]["width"] for name in ("block1_pool", "block5_conv4")} == {"block1_pool": 64, "block5_conv4": 512}
     assert warning_of(made.path / "model.keras") == RANDOM.warning
-    assert warning_of(made.where / "export" / "model.keras") == ""
+    (tmp_path / "manifest.json").write_bytes((made.path / "manifest.json").read_bytes())
+    (tmp_path / "model.keras").write_bytes(b"another")
+    assert warning_of(tmp_path / "model.keras") == ""

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from fmnist_viz.core.cache import Cache
 from fmnist_viz.core.errors import BadInput
-from fmnist_viz.core.progress import Progress
 from fmnist_viz.core.manifest import NAME as MANIFEST
+from fmnist_viz.core.progress import Progress
 from fmnist_viz.core.store import need_space, sha256_file, write_file
 from fmnist_viz.core.types import DataSet, LabeledFeatures, LabeledImages, with_features
 from fmnist_viz.models.transfer import NAME, RESAMPLING, BaseWeights, Preparation
