@@ -247,7 +247,7 @@ HIDDEN = {
         "conv2d_3", "batch_normalization_3", "max_pooling2d_1", "dense", "batch_normalization_4", "dense_1", "batch_normalization_5",
     ],
     "vgg19": [
-        *(f"block{block}_{layer}" for block, convolutions in enumerate((2, 2, 4, 4, 4), 1) for layer in [*(f"conv{i + 1}" for i in range(convolutions)), "pool"]),
+        *(f"block{block}_{layer}" for block, count in enumerate((2, 2, 4, 4, 4), 1) for layer in [*(f"conv{i + 1}" for i in range(count)), "pool"]),
         "dense",
     ],
 }  # fmt: skip
