@@ -15,6 +15,8 @@ _HOMES = {
     "RunConfig": "fmnist_viz.pipeline.config",
     "verify": "fmnist_viz.pipeline.folder",
     "compare": "fmnist_viz.pipeline.comparison",
+    "confusion_analysis": "fmnist_viz.pipeline.confusion_analysis",
+    "ConfusionAnalysis": "fmnist_viz.pipeline.confusion_analysis",
     "confusion": "fmnist_viz.analysis.confusion",
     "LabeledImages": "fmnist_viz.core.types",
     "Predictions": "fmnist_viz.core.types",

@@ -18,7 +18,9 @@ from command import PROGRAM, Done, call, environment, run
 from fmnist_viz.core.store import folder_lock
 from fmnist_viz.models.zoo import PRESETS
 
-COMMANDS = ("train-and-export", "train", "export", "report", "data", "models", "verify", "tensorboard")
+COMMANDS = (
+    "train-and-export", "train", "export", "report", "reproduce", "compare", "predict", "sweep", "data", "models", "layers", "verify", "tensorboard",
+)  # fmt: skip
 HTML = b"<!DOCTYPE html><html><head><title>404 Not Found</title></head></html>"
 RNG = np.random.default_rng(0)
 
@@ -118,7 +120,7 @@ TABLE: list[tuple[str, tuple[Argument, ...], int, str, list[str]]] = [
     ("data-not-a-picture", (*DATA, picture_folder), 3, "FV-", ["notes.png"]),
     ("data-no-form", (*DATA, "idx"), 2, "FV-DATA-SOURCE", ["idx:DIR"]),
     ("one-class", ("train", *QUICK, "--data", lambda w: four(w, of=ONLY)), 3, "FV-ONE-CLASS", ["1 class", "2"]),
-    ("export-without-model", ("export", "--data", "sample"), 2, "FV-NO-MODEL-FILE", ["--model-file"]),
+    ("export-without-model", ("export", "--data", "sample"), 2, "FV-NOTHING-TO-EXPORT", ["--model-file", "--representation", "--predictions"]),
     ("model-missing", ("export", "--data", "sample", "--model-file", "mine.keras"), 3, "FV-MODEL-MISSING", ["mine.keras"]),
     ("model-is-html", ("export", "--data", "sample", "--model-file", file_named("page.keras", HTML)), 3, "FV-MODEL", ["page.keras"]),
     ("out-is-file", (*MAIN, "--out", file_named("out")), 6, "FV-OUT-IS-FILE", ["out", "--out"]),

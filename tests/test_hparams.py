@@ -15,7 +15,7 @@ from test_training import Trained, train
 from fmnist_viz.core.errors import Diverged
 from fmnist_viz.data import load
 from fmnist_viz.data.config import DataConfig
-from fmnist_viz.training.config import FitConfig
+from fmnist_viz.models.recipe import PLAIN
 from fmnist_viz.training.hparams import final_metrics, hyperparameters, session_start
 
 STATUS = ["STATUS_UNKNOWN", "STATUS_SUCCESS", "STATUS_FAILURE", "STATUS_RUNNING"]
@@ -77,7 +77,7 @@ def test_every_training_is_a_row(tab: Tab) -> None:
 
 def test_a_row_holds_what_was_asked_for(tab: Tab) -> None:
     columns = {info["name"] for info in tab.experiment["hparamInfos"]}
-    assert set(hyperparameters(FitConfig())) | {"seed", "precision", "train_images"} <= columns
+    assert set(hyperparameters(PLAIN)) | {"model", "recipe"} | {"seed", "precision", "train_images"} <= columns
     rows = {g["sessions"][0]["name"].split("/")[0]: g["hparams"] for g in tab.groups}
     assert rows["one"]["batch_size"] == 64
     assert rows["two"]["batch_size"] == 32

@@ -544,3 +544,47 @@ def test_a_value_and_its_interval_share_a_cell() -> None:
     assert [c.name for c in table.columns] == ["method", "recall", "n", "gap"]
     assert [c.text for c in table.rows[0]] == ["pca", "0.410 (0.400–0.420)", "10,000", "–"]
     assert [c.key for c in table.rows[0]] == ["", "0.41", "10000.0", ""]
+
+
+# --- what may be missing ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.browser
+def test_classes_without_probabilities_and_images(browser: Any, tmp_path: Path) -> None:
+    """Cells and lists work; nowhere is a confidence, and a tile in the class's colour stands for an image."""
+    from fmnist_viz.pipeline.confusion_analysis import confusion_analysis
+
+    found = confusion_analysis(["cat", "cat", "dog", "owl"], ["cat", "dog", "dog", "dog"])
+    o = Opened(browser, found.report(tmp_path / "r.html"))
+    assert o.walled() == ["test/1", "test/3"]  # all errors, in the order of the data
+    o.page.click('.cell[data-true="0"][data-predicted="1"]')
+    assert o.page.evaluate("fmnistViz.selected()") == ["test/1"]
+    assert o.page.inner_text("#wall h3").strip() == "Wrong (1)"
+    o.page.hover("#wall .thumb")
+    tip = o.page.inner_text("#tip-text")
+    assert "predicted dog" in " ".join(tip.split()) and "confidence" not in o.page.inner_text("#selection")
+    assert "confidence" not in tip and o.page.locator('#color option[value="confidence"]').count() == 0
+    tile = o.page.eval_on_selector(
+        "#wall .thumb", "e => [getComputedStyle(e).backgroundColor, getComputedStyle(document.querySelector('.row-name i')).backgroundColor]"
+    )
+    assert tile[0] == tile[1]  # both of the class cat
+    assert o.quiet(), (o.requests, o.faults)
+    o.page.close()
+
+
+@pytest.mark.browser
+def test_without_predictions_there_is_a_map_and_no_matrix(browser: Any, tmp_path: Path) -> None:
+    from fmnist_viz.pipeline.confusion_analysis import confusion_analysis
+
+    images = confusion_analysis([0, 0, 1, 1], [0, 0, 1, 1]).images
+    projection = Projection(np.eye(4, 2, dtype=np.float32), images.sample_ids, "mine", "pca", {}, 0)
+    content = ReportContent("vectors", images, None, {"mine": {"pca": projection}}, untrained="Nothing was trained here.")
+    write_report(tmp_path / "r.html", content)
+    o = Opened(browser, tmp_path / "r.html")
+    assert o.page.locator(".cell").count() == 0 and o.page.inner_text("#no-predictions").startswith("No predictions were given")
+    o.page.evaluate("fmnistViz.selectRows([0, 3])")
+    assert o.page.inner_text("#wall h3").strip() == "Images (2)"
+    assert "Taken for" not in o.page.inner_text("#selection")
+    assert o.page.locator("#color option").all_inner_texts() == ["class"]
+    assert o.quiet(), (o.requests, o.faults)
+    o.page.close()

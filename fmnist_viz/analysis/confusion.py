@@ -106,6 +106,7 @@ def confusion(predictions: Predictions) -> Confusion:
 def predictions_frame(predictions: Predictions) -> pd.DataFrame:
     """One row per image: sample_id, label, prediction (numbers), true, predicted (names), correct, confidence, margin, pair and the probability of every class.
 
+    Where no probabilities were given, confidence, margin and the classes' columns are missing: they would have to be invented.
     `margin` is the highest probability of another class minus that of the true class: negative where right, from
     "barely" to "confidently wrong" where wrong. `pair` is ``true -> predicted`` for an error, else ``correct``.
     """
@@ -116,9 +117,12 @@ def predictions_frame(predictions: Predictions) -> pd.DataFrame:
     pair = np.where(predictions.correct, "correct", names[y] + " → " + names[p])
     frame = {
         "sample_id": predictions.sample_ids, "label": y, "prediction": p, "true": names[y], "predicted": names[p],
-        "correct": predictions.correct, "confidence": predictions.confidence, "margin": predictions.margin, "pair": pair,
+        "correct": predictions.correct,
     }  # fmt: skip
-    return pd.DataFrame(frame | {f"p_{name}": predictions.y_proba[:, i] for i, name in enumerate(predictions.class_names)})
+    if not predictions.has_proba:
+        return pd.DataFrame(frame | {"pair": pair})
+    frame |= {"confidence": predictions.confidence, "margin": predictions.margin, "pair": pair}
+    return pd.DataFrame(frame | {f"p_{name}": predictions.proba[:, i] for i, name in enumerate(predictions.class_names)})
 
 
 def sentence(pair: Any) -> str:

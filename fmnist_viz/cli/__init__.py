@@ -9,12 +9,12 @@ from typing import Annotated, Any
 
 import typer
 
-from fmnist_viz.cli.options import CacheDir, Config, Fresh, Out, Overwrite, Resume, takes
-from fmnist_viz.core.errors import UsageError
+from fmnist_viz.cli.options import CacheDir, Config, Fresh, Out, Overwrite, Resume, TrustModel, takes
 from fmnist_viz.data.config import DataConfig
 from fmnist_viz.features.config import FeatureConfig
-from fmnist_viz.pipeline.config import VERSION, ModelFileConfig, ViewConfig
+from fmnist_viz.pipeline.config import VERSION, BroughtConfig, ModelFileConfig, ViewConfig
 from fmnist_viz.pipeline.reproduce import ReproduceConfig
+from fmnist_viz.pipeline.variants import SweepConfig
 from fmnist_viz.projection.config import MapConfig
 from fmnist_viz.training.config import ComputeConfig, FitConfig, TransferConfig
 
@@ -73,16 +73,31 @@ def train(
 
 
 @app.command(rich_help_panel="Make")
-@takes(ModelFileConfig, DataConfig, FeatureConfig, MapConfig, ViewConfig, ComputeConfig)
-def export(config: Config = "", out: Out = "", cache_dir: CacheDir = "", fresh: Fresh = False, overwrite: Overwrite = False, **configs: Any) -> None:
-    """Map and report a model that exists already: no training."""
-    if not configs["ModelFileConfig"].model_file:
-        raise UsageError("NO-MODEL-FILE", "--model-file", "is missing, so there is nothing to export", "Give a .keras file, such as a run's own model.keras.")
-    _make("export", out, cache_dir, fresh, overwrite, configs)
+@takes(ModelFileConfig, BroughtConfig, DataConfig, FeatureConfig, MapConfig, ViewConfig, ComputeConfig)
+def export(
+    config: Config = "",
+    out: Out = "",
+    cache_dir: CacheDir = "",
+    fresh: Fresh = False,
+    overwrite: Overwrite = False,
+    trust_model: TrustModel = False,
+    **configs: Any,
+) -> None:
+    """Map and report what exists already: a model, vectors or predictions made elsewhere. No training."""
+    _make("export", out, cache_dir, fresh, overwrite, configs, trust_model=trust_model)
 
 
 def _make(
-    command: str, out: str, cache_dir: str, fresh: bool, overwrite: bool, configs: dict[str, Any], *, allow_sample: bool = False, resume: bool = False
+    command: str,
+    out: str,
+    cache_dir: str,
+    fresh: bool,
+    overwrite: bool,
+    configs: dict[str, Any],
+    *,
+    allow_sample: bool = False,
+    trust_model: bool = False,
+    resume: bool = False,
 ) -> None:
     from fmnist_viz.cli.screen import Screen, printed
     from fmnist_viz.cli.summary import summary
@@ -94,6 +109,7 @@ def _make(
         "FitConfig": "fit",
         "TransferConfig": "transfer",
         "ModelFileConfig": "model_file",
+        "BroughtConfig": "brought",
         "ComputeConfig": "compute",
         "FeatureConfig": "features",
         "MapConfig": "maps",
@@ -113,6 +129,7 @@ def _make(
                 overwrite=overwrite,
                 resume=resume,
                 allow_sample=allow_sample,
+                trust_model=trust_model,
                 progress=screen,
                 workers=True,
             )
@@ -127,7 +144,7 @@ def command_line(arguments: list[str]) -> str:
     shown = []
     for word in arguments:
         head, sep, tail = word.rpartition("=") if word.startswith("--") else ("", "", word)
-        kind, colon, place = tail.partition(":")
+        kind, colon, place = tail.partition("=" if not sep and "=" in tail and os.path.isabs(tail.partition("=")[2]) else ":")
         path = place if colon and os.path.isabs(place) else tail
         shortened = os.path.relpath(path) if os.path.isabs(path) else path
         if os.path.isabs(path) and shortened.startswith(".."):
@@ -137,11 +154,11 @@ def command_line(arguments: list[str]) -> str:
 
 
 @app.command(rich_help_panel="Make")
-def report(run: Run, cache_dir: CacheDir = "") -> None:
+def report(run: Run, cache_dir: CacheDir = "", trust_model: TrustModel = False) -> None:
     """Write a run's report, figures and Projector folder again from its own config.toml; what is cached is not computed again."""
     from fmnist_viz.cli.rerun import rerun
 
-    rerun(run, Path(cache_dir) if cache_dir else None)
+    rerun(run, Path(cache_dir) if cache_dir else None, trust_model=trust_model)
 
 
 @app.command(rich_help_panel="Make")
@@ -190,6 +207,62 @@ def compare(
 
 
 @app.command(rich_help_panel="Look")
+def predict(
+    run: Run,
+    images: Annotated[list[Path] | None, typer.Argument(metavar="[IMAGE]...", help="Picture files to classify.", show_default=False)] = None,
+    index: Annotated[list[int] | None, typer.Option("--index", help="An image of the data set by its number; may be repeated.", show_default=False)] = None,
+    random: Annotated[int, typer.Option("--random", help="This many images of the data set, drawn at random.", min=0)] = 0,
+    split: Annotated[str, typer.Option("--split", help="Where --index and --random take images from: test (the default) or train.", show_default=False)] = "",
+    seed: Annotated[int | None, typer.Option("--seed", help="Seed of --random, by default 0.", min=0, show_default=False)] = None,
+    invert: Annotated[bool, typer.Option("--invert", help="Turn light and dark of picture files round: Fashion-MNIST is light on black.")] = False,
+    nearest: Annotated[int, typer.Option("--nearest", help="Training images shown that are nearest in the penultimate layer; 0: none.", min=0, max=10)] = 5,
+    out: Annotated[str, typer.Option("--out", help="Also draw the cards into this .png or .svg file.", show_default=False)] = "",
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file in --out.")] = False,
+    cache_dir: CacheDir = "",
+) -> None:
+    """Classify picture files or images of the data set with a run's model: probability of every class, nearest training images."""
+    from fmnist_viz.cli.predict import ask
+    from fmnist_viz.pipeline.predict import Question
+
+    question = Question(tuple(images or ()), tuple(index or ()), random, split, seed, invert, nearest)
+    ask(run, question, out=out, overwrite=overwrite, cache_dir=cache_dir)
+
+
+@app.command(rich_help_panel="Make")
+@takes(SweepConfig, DataConfig, ComputeConfig)
+def sweep(
+    config: Config = "",
+    vary: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--vary",
+            metavar="KEY=V1,V2",
+            help="What to change, one value at a time: hidden, activation, optimizer, learning-rate, epochs or batch-size. Commas part values; the widths of "
+            "one network are joined by dashes: hidden=4,16-16. May be given several times; without it the articles' list of improvements is tried.",
+            show_default=False,
+        ),
+    ] = None,
+    out: Annotated[
+        str, typer.Option("--out", help="Folder for table, figure, page and the HPARAMS tab's log folder; an earlier sweep in it is replaced.")
+    ] = "sweep",
+    cache_dir: CacheDir = "",
+    **configs: Any,
+) -> None:
+    """Change one setting at a time and say what each change bought, judged by held-out training images."""
+    from fmnist_viz.cli.sweep import run
+
+    run(
+        vary or [],
+        configs["SweepConfig"],
+        configs["DataConfig"],
+        configs["ComputeConfig"],
+        out=Path(out),
+        cache_dir=Path(cache_dir) if cache_dir else None,
+        line=command_line(sys.argv[1:]),
+    )
+
+
+@app.command(rich_help_panel="Look")
 @takes(DataConfig)
 def data(config: Config = "", **configs: Any) -> None:
     """Find the data and say where it is, what it holds and what was checked."""
@@ -202,11 +275,27 @@ def data(config: Config = "", **configs: Any) -> None:
 
 @app.command(rich_help_panel="Look")
 def models() -> None:
-    """List the presets."""
+    """List the presets: parameters, recipe, article, reported numbers."""
+    from fmnist_viz.cli.models import lines
     from fmnist_viz.cli.screen import printed
-    from fmnist_viz.models.zoo import PRESETS
 
-    printed(*(f"{p.name:15s} {p.parameters:>10,} parameters on 28×28×1, 10 classes   {p.summary}" for p in PRESETS.values()))
+    printed(*lines())
+
+
+@app.command(rich_help_panel="Look")
+def layers(
+    model: Annotated[Path, typer.Argument(help="A Keras 3 .keras file.", show_default=False)],
+    data: Annotated[str, typer.Option("--data", help="Images to look with, as in `export`; without them random ones of the model's input shape.")] = "",
+    trust_model: TrustModel = False,
+) -> None:
+    """List a model file's layers, hidden or skipped and why: what --layers of `export` can name."""
+    from fmnist_viz.cli.screen import Screen, printed
+    from fmnist_viz.data import load
+    from fmnist_viz.pipeline.layers import list_layers
+
+    screen = Screen()
+    images = load(DataConfig(data=data), progress=screen).test if data else None
+    printed(*list_layers(model, images, trust=trust_model, progress=screen))
 
 
 @app.command(rich_help_panel="Look")

@@ -17,12 +17,17 @@ PANELS = {
     "FitConfig": "Training",
     "TransferConfig": "Frozen base (vgg19)",
     "ReproduceConfig": "Training",
+    "SweepConfig": "Training",
     "ModelFileConfig": "Model",
+    "BroughtConfig": "Vectors and predictions made elsewhere",
     "ComputeConfig": "Computing",
     "FeatureConfig": "Layers and images",
     "MapConfig": "Maps",
     "ViewConfig": "Views",
 }
+
+
+ALIASES = {("ModelFileConfig", "model_file"): ("model",)}  # other names that an option answers to
 
 
 def help_of(field: dataclasses.Field[Any]) -> str:
@@ -45,9 +50,10 @@ def takes(*configs: type) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         for config in configs:
             types = get_type_hints(config)
             for f in dataclasses.fields(config):
-                flag = "--" + f.name.replace("_", "-")
+                flags = ["--" + name.replace("_", "-") for name in (f.name, *ALIASES.get((config.__name__, f.name), ()))]
+                kind = list[str] if types[f.name] == tuple[str, ...] else types[f.name]
                 annotation = Annotated[
-                    types[f.name], typer.Option(flag, help=help_of(f), rich_help_panel=PANELS[config.__name__], show_default=f.default != "")  # type: ignore[valid-type, name-defined]
+                    kind, typer.Option(*flags, help=help_of(f), rich_help_panel=PANELS[config.__name__], show_default=f.default not in ("", ()))  # type: ignore[valid-type, name-defined]
                 ]
                 parameters.append(inspect.Parameter(f.name, inspect.Parameter.KEYWORD_ONLY, default=f.default, annotation=annotation))
 
@@ -70,6 +76,7 @@ _TOML_KINDS: dict[type, tuple[str, tuple[type, ...]]] = {
     float: ("a number", (int, float)),
     bool: ("true or false", (bool,)),
     str: ("a text in quotes", (str,)),
+    tuple: ("a list of texts in quotes", (list,)),
 }
 
 
@@ -78,7 +85,7 @@ def read_config(context: typer.Context, path: str) -> str:
     if path:
         from fmnist_viz.core.config import read_toml
 
-        names = {parameter.name for parameter in context.command.params} - {"config", "out", "fresh", "overwrite", "resume", "debug", "help"}
+        names = {parameter.name for parameter in context.command.params} - {"config", "out", "fresh", "overwrite", "debug", "help", "trust_model", "resume"}
         values = read_toml(path, names)
         kinds = {parameter.name: type(parameter.default) for parameter in context.command.params}
         for name, value in values.items():
@@ -104,3 +111,6 @@ CacheDir = Annotated[str, typer.Option("--cache-dir", help="Cache shared by all 
 Fresh = Annotated[bool, typer.Option("--fresh", help="Make everything anew: no finished run and nothing cached is used.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with this very training where it was interrupted; the weights end as if it never had been.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace another run's own files in --out; foreign files are never touched.")]
+TrustModel = Annotated[
+    bool, typer.Option("--trust-model", help="Open a model file that is not made of built-in layers alone: code that it brings along may run.")
+]

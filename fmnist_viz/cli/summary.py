@@ -14,7 +14,7 @@ PARTS = {
     "projector": "TensorBoard's Projector",
     "figures": "maps, confusions, curves as PNG and SVG",
     "tables": "every number as CSV",
-    "predictions.csv": "every image with its probabilities",
+    "predictions.csv": "every image with what was predicted of it",
     "model.keras": "the model",
     "train": "TensorBoard scalars, histograms, graph",
 }

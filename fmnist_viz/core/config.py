@@ -27,6 +27,7 @@ KINDS: dict[str, tuple[tuple[type, ...], str]] = {  # annotation -> types that a
     "int": ((int,), "a whole number"),
     "float": ((int, float), "a number"),
     "str": ((str,), "text in quotes"),
+    "tuple[str, ...]": ((tuple, list), "a list of texts"),  # an option that may be given several times
 }
 
 
@@ -38,10 +39,15 @@ def check_options(config: Any) -> None:
     for f in dataclasses.fields(config):
         value: Any = getattr(config, f.name)
         meta, name = f.metadata, "--" + f.name.replace("_", "-")
-        kind = f.type if isinstance(f.type, str) else f.type.__name__
+        kind = f.type if isinstance(f.type, str) else getattr(f.type, "__name__", "")
         types, words = KINDS[kind]
         if not isinstance(value, types) or (isinstance(value, bool) and kind != "bool") or (isinstance(value, float) and not math.isfinite(value)):
             raise UsageError("OPTION-TYPE", name, f"{value!r} is not {words}", f"Give {words}.")
+        if kind.startswith("tuple"):
+            value = list(getattr(config, f.name))
+            if not all(isinstance(item, str) for item in value):
+                raise UsageError("OPTION-TYPE", name, f"{value!r} is not {words}", f"Give {words}.")
+            object.__setattr__(config, f.name, tuple(value))
         if kind == "float":
             value = float(getattr(config, f.name))
             object.__setattr__(config, f.name, value)

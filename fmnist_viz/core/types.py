@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-RepresentationKind = Literal["pixels", "activation", "logits", "probabilities", "weight"]
+RepresentationKind = Literal["pixels", "activation", "logits", "probabilities", "weight", "brought"]
 
 
 def read_only(array: Any, dtype: Any, shape: tuple[int | None, ...], name: str) -> NDArray[Any]:
@@ -51,8 +51,8 @@ class Source:
 class LabeledImages:
     """Images with labels.
 
-    images : uint8 (n, h, w, c), c in {1, 3};  labels : int64 (n,), 0 <= label < len(class_names);
-    sample_ids : str (n,), ``<split>/<original index>``.
+    images : uint8 (n, h, w, c), c in {1, 3}, or (n, 0, 0, 1) where only labels are known (`pictured` is False);
+    labels : int64 (n,), 0 <= label < len(class_names);  sample_ids : str (n,), ``<split>/<original index>``.
     """
 
     images: NDArray[np.uint8]
@@ -79,6 +79,11 @@ class LabeledImages:
     def take(self, rows: NDArray[np.integer[Any]]) -> LabeledImages:
         """The given rows, in that order, ids kept."""
         return LabeledImages(self.images[rows], self.labels[rows], self.class_names, self.sample_ids[rows], self.split, self.source)
+
+    @property
+    def pictured(self) -> bool:
+        """Whether there are pixels; without them only labels, ids and class names are known."""
+        return 0 not in self.images.shape[1:]
 
     @property
     def pixels(self) -> NDArray[np.float32]:
@@ -147,31 +152,54 @@ class DataSet:
 
 @dataclass(frozen=True)
 class Predictions:
-    """y_true int64 (n,), y_proba float32 (n, c) with rows summing to one; `y_pred` is its argmax (first of equals)."""
+    """What was predicted of samples whose class is known.
+
+    y_true int64 (n,);  y_proba float32 (n, c) with rows summing to one, or None where only labels were given: then
+    y_label int64 (n,) holds them, and there is no confidence and no margin. `y_pred` is `y_label`, or the argmax of
+    the probabilities (first of equals).
+    """
 
     sample_ids: NDArray[np.str_]
     y_true: NDArray[np.int64]
-    y_proba: NDArray[np.float32]
+    y_proba: NDArray[np.float32] | None
     class_names: tuple[str, ...]
     model: str
     epoch: int | None = None
+    y_label: NDArray[np.int64] | None = None
 
     def __post_init__(self) -> None:
         n = len(self.y_true)
         object.__setattr__(self, "sample_ids", ids_array(self.sample_ids))
         object.__setattr__(self, "y_true", read_only(self.y_true, np.int64, (n,), "y_true"))
-        object.__setattr__(self, "y_proba", read_only(self.y_proba, np.float32, (n, len(self.class_names)), "y_proba"))
+        if (self.y_proba is None) == (self.y_label is None):
+            raise ValueError("predictions: give y_proba or y_label, one of them")
+        if self.y_proba is not None:
+            object.__setattr__(self, "y_proba", read_only(self.y_proba, np.float32, (n, len(self.class_names)), "y_proba"))
+        if self.y_label is not None:
+            object.__setattr__(self, "y_label", read_only(self.y_label, np.int64, (n,), "y_label"))
         if len(self.sample_ids) != n:
             raise ValueError(f"sample_ids: {len(self.sample_ids)} for {n} labels")
 
     @property
+    def has_proba(self) -> bool:
+        """Whether there are probabilities; `confidence` and `margin` raise ValueError where there are none."""
+        return self.y_proba is not None
+
+    @property
+    def proba(self) -> NDArray[np.float32]:
+        """The probabilities; raises ValueError where only labels were given."""
+        if self.y_proba is None:
+            raise ValueError("no probabilities were given")
+        return self.y_proba
+
+    @property
     def y_pred(self) -> NDArray[np.int64]:
-        return self.y_proba.argmax(axis=1).astype(np.int64)
+        return self.proba.argmax(axis=1).astype(np.int64) if self.y_label is None else self.y_label
 
     @property
     def confidence(self) -> NDArray[np.float32]:
         """Probability of the predicted class, 0..1."""
-        return self.y_proba.max(axis=1)
+        return self.proba.max(axis=1)
 
     @property
     def margin(self) -> NDArray[np.float32]:
@@ -180,10 +208,10 @@ class Predictions:
         Negative where the model is right; where it is wrong, from 0 ("barely") to 1 ("confidently wrong").
         """
         rows = np.arange(len(self.y_true))
-        others = self.y_proba.copy()
+        others = self.proba.copy()
         others[rows, self.y_true] = -1
         best = others.max(axis=1) if others.shape[1] > 1 else np.zeros(len(rows), np.float32)
-        return np.asarray(best - self.y_proba[rows, self.y_true], np.float32)
+        return np.asarray(best - self.proba[rows, self.y_true], np.float32)
 
     @property
     def correct(self) -> NDArray[np.bool_]:

@@ -77,7 +77,7 @@ def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str, lim
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise BadInput("NPZ-METHOD", name, f"is packed by method {info.compress_type}, which numpy never writes", NUMERIC_ONLY)
     with archive.open(info) as stream:
-        dtype, shape, fortran = _read_header(stream, name)
+        dtype, shape, fortran = read_header(stream, name)
         count = math.prod(shape)
         nbytes = count * dtype.itemsize
         limit.claim(nbytes, name)
@@ -95,7 +95,7 @@ def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str, lim
     return data.view(dtype).reshape(shape, order="F" if fortran else "C")
 
 
-def _read_header(stream: IO[bytes], name: str) -> tuple[np.dtype[Any], tuple[int, ...], bool]:
+def read_header(stream: IO[bytes], name: str) -> tuple[np.dtype[Any], tuple[int, ...], bool]:
     """dtype, shape and order of a .npy stream; raises for what is no plain array of numbers or text."""
     magic = stream.read(8)
     if is_pickle(magic):

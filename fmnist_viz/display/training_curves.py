@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from fmnist_viz.analysis.learning import Learning
 from fmnist_viz.core.palette import RIGHT
 from fmnist_viz.display.lettering import clean, join
 from fmnist_viz.display.style import BODY, GREY, HEAD, INK, SMALL, styled
@@ -22,9 +23,13 @@ TRAINING, VALIDATION = RIGHT, "#d95f02"
 
 @dataclass(frozen=True)
 class TrainingCurvesDisplay:
-    """The history of a training: `history` maps a metric ("loss", "accuracy", "val_loss", "val_accuracy", ...) to one value per epoch."""
+    """The history of a training: `history` maps a metric ("loss", "accuracy", "val_loss", "val_accuracy", ...) to one value per epoch.
+
+    `learning` adds how many images the values are of, and with them the gap's interval, the trend and the remedy.
+    """
 
     history: Mapping[str, Sequence[float]]
+    learning: Learning | None = None
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -65,7 +70,8 @@ class TrainingCurvesDisplay:
 
     def caption(self) -> str:
         """The reading, the number of epochs, and a word on values that are not finite."""
-        said = [self.reading(), f"{self.epochs} epoch{'s' * (self.epochs != 1)}"]
+        computed = self.learning.sentences() if self.learning else []
+        said = [*(computed or [self.reading()]), f"{self.epochs} epoch{'s' * (self.epochs != 1)}"]
         odd = sum(not math.isfinite(v) for name in self.history if name != "epoch" for v in self.history[name])
         if odd:
             said.append(f"{odd} values are not finite and are left out")

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fmnist_viz.analysis.confusion import Confusion
+from fmnist_viz.analysis.learning import Learning
 from fmnist_viz.core.progress import Progress, Silent
 from fmnist_viz.core.store import disk_errors
 from fmnist_viz.core.types import LabeledImages, Projection
@@ -42,7 +43,7 @@ class FigureContent:
     Parameters
     ----------
     model : str
-        Its name, for the captions.
+        Its name, for the captions; empty where there is none.
     class_names : tuple of str
     projections : representation -> method -> Projection of the samples
     labels : int64 (n,), for all of them;  correct : bool (n,), where known
@@ -64,6 +65,7 @@ class FigureContent:
     history: Mapping[str, Sequence[float]] = field(default_factory=dict)
     samples: LabeledImages | None = None
     warnings: Sequence[str] = ()
+    learning: Learning | None = None
 
     def displays(self) -> Iterator[tuple[str, Display]]:
         """Every figure's name without suffix, and what draws it; names differ even where case does not count."""
@@ -78,7 +80,7 @@ class FigureContent:
         if self.samples is not None and len(self.samples):
             yield "sample_grid", SampleGridDisplay(self.samples)
         if any(len(values) for values in self.history.values()):
-            yield "training_curves", TrainingCurvesDisplay(self.history)
+            yield "training_curves", TrainingCurvesDisplay(self.history, self.learning)
         if self.confusion is not None:
             yield "confusion_counts", ConfusionDisplay(self.confusion)
             yield "confusion_rates", ConfusionDisplay(self.confusion, rates=True)
@@ -130,7 +132,7 @@ def write_figures(folder: Path, content: FigureContent, *, progress: Progress | 
         folder.mkdir(parents=True, exist_ok=True)
         for done, (stem, display) in enumerate(figures):
             progress.step("figures", done, len(figures), stem)
-            prefix = "" if stem == "sample_grid" else f"Model {clean(content.model)}"
+            prefix = "" if stem == "sample_grid" or not content.model else f"Model {clean(content.model)}"
             written += save(display.plot(stamp=tuple(content.warnings), prefix=prefix), folder / stem)
     progress.step("figures", len(figures), len(figures))
     return written

@@ -63,6 +63,11 @@ def layer_table(model: keras.Model, probe: np.ndarray) -> list[LayerInfo]:
     return rows
 
 
+def rescales(model: keras.Model) -> bool:
+    """Whether a layer of it, or of a model within it, rescales pixels: then it takes them as they are, 0..255."""
+    return any(type(layer).__name__ in RESCALING or (hasattr(layer, "layers") and rescales(layer)) for layer in model.layers)
+
+
 def _why_skipped(call: Call, value: np.ndarray, values: dict[int, np.ndarray], model: keras.Model, logits: Any) -> str:
     if type(call.layer).__name__ == "InputLayer":
         return "input"

@@ -14,9 +14,9 @@ from fmnist_viz.core.manifest import NAME, Manifest
 from fmnist_viz.core.progress import Progress, Silent
 from fmnist_viz.core.store import LOCK, staged_folder, write_file
 from fmnist_viz.core.types import LabeledImages
+from fmnist_viz.pipeline.compared_layers import Layers, compare_layers, shared_images
 from fmnist_viz.pipeline.config import VERSION
 from fmnist_viz.pipeline.finished import FinishedRun, open_runs
-from fmnist_viz.pipeline.layers import Layers, compare_layers, shared_images
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -64,8 +64,26 @@ class ModelFileConfig:
 
 
 @dataclass(frozen=True)
+class BroughtConfig:
+    """Vectors and predictions that were made elsewhere, for `export`; with them a model file may be missing."""
+
+    representation: tuple[str, ...] = option((), "Vectors made elsewhere as name=FILE.npy, floating-point (n, d); may be given several times.")
+    ids: str = option("", "Which image each of their rows is: a txt, csv or npy file of sample ids such as test/17; by default the split's own order.")
+    predictions: str = option("", "Predictions made elsewhere, csv or npy: a class (name or number) per row, or probabilities (n, classes).")
+    labels: str = option("", "True classes (names or numbers; npy, csv or txt) where there are no images at all; takes the place of --data.")
+
+    def __post_init__(self) -> None:
+        check_options(self)
+
+    @property
+    def given(self) -> bool:
+        """Whether there is anything to look at."""
+        return bool(self.representation or self.predictions)
+
+
+@dataclass(frozen=True)
 class RunConfig:
-    """`fit` is None where nothing is trained, `model_file` is None where something is; `transfer` stays only where the preset has a frozen base."""
+    """`fit` is None where nothing is trained, `model_file` and `brought` are None where something is; `transfer` stays only where the preset has a frozen base."""
 
     data: DataConfig = field(default_factory=DataConfig)
     features: FeatureConfig = field(default_factory=FeatureConfig)
@@ -74,6 +92,7 @@ class RunConfig:
     compute: ComputeConfig = field(default_factory=ComputeConfig)
     fit: FitConfig | None = None
     model_file: ModelFileConfig | None = None
+    brought: BroughtConfig | None = None
     transfer: TransferConfig | None = None
 
     def __post_init__(self) -> None:
@@ -84,16 +103,18 @@ class RunConfig:
 
     @property
     def sections(self) -> list[Any]:
-        parts = (self.data, self.fit, self.transfer, self.model_file, self.compute, self.features, self.maps, self.view)
+        parts = (self.data, self.fit, self.transfer, self.model_file, self.brought, self.compute, self.features, self.maps, self.view)
         return [part for part in parts if part is not None]
 
-    def digest(self, *, command: str, data: str, threads: int, model: str = "", base: str = "") -> str:
+    def digest(self, *, command: str, data: str, threads: int, model: str = "", brought: str = "", base: str = "") -> str:
         """Digest of what decides the content: where data and model come from does not count, what they hold does."""
         parts = {type(part).__name__: dataclasses.asdict(part) for part in self.sections}
         parts["DataConfig"] = {"sha256": data}
         parts["ComputeConfig"] |= {"threads": threads}
         if self.model_file:
             parts["ModelFileConfig"] = {"sha256": model, "pixel_range": self.model_file.pixel_range, "classes": self.model_file.classes}
+        if self.brought:
+            parts["BroughtConfig"] = {"sha256": brought}
         if self.transfer:
             parts["TransferConfig"] = {**dataclasses.asdict(self.transfer.preparation), "weights": base}
         return digest({"command": command, "version": VERSION, **parts})

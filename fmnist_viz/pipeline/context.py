@@ -6,7 +6,7 @@ import contextlib
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,7 @@ from fmnist_viz.pipeline.folder import RunFolder
 
 if TYPE_CHECKING:
     from fmnist_viz.core.types import DataSet, LabeledImages
+    from fmnist_viz.pipeline.brought import Brought
     from fmnist_viz.pipeline.features import ModelFile
     from fmnist_viz.pipeline.transfer import FrozenBase
 
@@ -40,6 +41,7 @@ class Context:
     warnings: list[str] = field(default_factory=list)
     model: ModelFile | None = None  # the model to export; None where one is trained
     resume: bool = False  # go on with an unfinished training
+    brought: Brought | None = None  # vectors and predictions made elsewhere
     base: FrozenBase | None = None  # of a transfer preset
     seconds: dict[str, float] = field(default_factory=dict)
 
@@ -68,8 +70,8 @@ def scratch_folder(cache: Cache) -> Iterator[Path]:
             shutil.rmtree(path, ignore_errors=True)
 
 
-def mapped_images(data: DataSet, *, split: str, points: int, seed: int) -> LabeledImages:
-    """The images to look at: a split (or both, train first), or a stratified sample of it, in original order."""
+def mapped_images(data: DataSet, *, split: str, points: int, seed: int, keep: Sequence[str] | None = None) -> LabeledImages:
+    """The images to look at: a split (or both, train first), or a stratified sample of it, in original order; `keep`: only of these ids."""
     import numpy as np
 
     from fmnist_viz.core.errors import UsageError
@@ -91,4 +93,6 @@ def mapped_images(data: DataSet, *, split: str, points: int, seed: int) -> Label
         )
     else:
         images = data.split(split)
+    if keep is not None:
+        images = images.take(np.flatnonzero(np.isin(images.sample_ids, keep)))
     return images.take(stratified_rows(images.labels, points, seed=seed)) if 0 < points < len(images) else images

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,16 +12,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fmnist_viz.analysis.confusion import Confusion, sentence
+from fmnist_viz.analysis.confusion import Confusion
+from fmnist_viz.analysis.learning import Learning
 from fmnist_viz.core.store import need_space, staged_folder, write_file
 from fmnist_viz.core.types import LabeledImages, Projection
 from fmnist_viz.data.split import interleaved_rows, stratified_rows
+from fmnist_viz.display.lettering import join
 from fmnist_viz.export.figures import FigureContent, write_figures
+from fmnist_viz.export.pictures import Shot
 from fmnist_viz.export.slug import slug
 from fmnist_viz.features.weights import WeightRows
 from fmnist_viz.pipeline.config import versions
 from fmnist_viz.pipeline.context import Context
 from fmnist_viz.pipeline.features import Seen
+from fmnist_viz.pipeline.pictures import join_pictures
 from fmnist_viz.projection.caption import METHOD_NAMES, parameter_text, reading
 
 if TYPE_CHECKING:
@@ -38,13 +42,18 @@ class Shown:
     model: str
     images: LabeledImages
     seen: Seen
-    confusion: Confusion
+    confusion: Confusion | None  # None where there are no predictions
     maps: Maps
     graphs: Mapping[str, Mapping[str, Any]]
     history: Mapping[str, list[float]]
     weights: list[WeightRows] = field(default_factory=list)
     weight_maps: Maps = field(default_factory=dict)
     training: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def learning(self) -> Learning | None:
+        """How the training went; None where the model came trained."""
+        return Learning.of(self.history, self.training) if self.history else None
 
     @property
     def favourites(self) -> dict[str, NDArray[np.int64]]:
@@ -98,20 +107,21 @@ def faithfulness_table(shown: Shown) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def tables(shown: Shown) -> dict[str, pd.DataFrame]:
-    """Every number shown elsewhere, by file name."""
+def tables(shown: Shown, *, left_out: Sequence[tuple[str, str]] = ()) -> dict[str, pd.DataFrame]:
+    """Every number shown elsewhere, by file name; `left_out` is (sample id, representation) of rows that are not finite."""
     import pandas as pd
 
-    found = {
-        "faithfulness": faithfulness_table(shown),
-        "confusion": shown.confusion.frame(),
-        "pairs": shown.confusion.pairs(),
-        "per_class": shown.confusion.per_class(),
-        "misclassified": misclassified(shown),
-        "layers": pd.DataFrame(layer_rows(shown)),
-    }
+    found = {"faithfulness": faithfulness_table(shown)}
+    if shown.confusion is not None:
+        found |= {"confusion": shown.confusion.frame(), "pairs": shown.confusion.pairs(), "per_class": shown.confusion.per_class()}
+        found["misclassified"] = misclassified(shown)
+    found["layers"] = pd.DataFrame(layer_rows(shown), columns=["layer", "kind", "output", "parameters", "use"])
+    if left_out:
+        found["left_out"] = pd.DataFrame(left_out, columns=["sample_id", "representation"]).assign(reason="NaN or infinity")
     if shown.history:
         found["history"] = pd.DataFrame(shown.history)
+    if shown.learning is not None:
+        found["learning"] = shown.learning.frame()
     for weights in shown.weights:
         names = np.array([*shown.images.class_names, ""], dtype=object)  # -1 picks the empty name
         norm = np.linalg.norm(weights.rows, axis=1)
@@ -120,12 +130,14 @@ def tables(shown: Shown) -> dict[str, pd.DataFrame]:
 
 
 def misclassified(shown: Shown) -> pd.DataFrame:
-    """Every image that the model got wrong with all its probabilities, by directed pair, most confidently wrong first."""
+    """Every image that was predicted wrong with all its probabilities, by directed pair, most confidently wrong first where that is known."""
     from fmnist_viz.analysis.confusion import predictions_frame
 
+    assert shown.seen.predictions is not None
     frame = predictions_frame(shown.seen.predictions)
     wrong = frame[~frame["correct"]].drop(columns="correct")
-    return wrong.sort_values(["label", "prediction", "margin"], ascending=[True, True, False], kind="stable")
+    by = {"label": True, "prediction": True, **({"margin": False} if "margin" in frame.columns else {})}
+    return wrong.sort_values(list(by), ascending=list(by.values()), kind="stable")
 
 
 def layer_rows(shown: Shown) -> list[dict[str, str]]:
@@ -170,17 +182,18 @@ def draw_figures(task: FigureTask) -> list[str]:
 def begin_figures(ctx: Context, shown: Shown) -> Future[list[str]]:
     """Hand the figures to the worker; they take as long as everything else that is written."""
     content = FigureContent(
-        model=shown.model,
+        model=shown.model if ctx.model or ctx.config.fit else "",
         class_names=shown.images.class_names,
         projections=shown.maps,
         labels=np.array(shown.images.labels),
-        correct=shown.seen.predictions.correct,
+        correct=shown.seen.predictions.correct if shown.seen.predictions else None,
         weights=shown.weight_maps,
         weight_classes=shown.favourites,
         weight_pictures={w.name: w.pictures for w in shown.weights if w.pictures is not None},
         confusion=shown.confusion,
         history={k: v for k, v in shown.history.items() if k != "learning_rate"},
-        samples=shown.images,
+        learning=shown.learning,
+        samples=shown.images if shown.images.pictured else None,
         warnings=tuple(ctx.warnings),
     )
     return ctx.runner.submit(draw_figures, FigureTask(ctx.scratch / "figures", content))
@@ -189,24 +202,43 @@ def begin_figures(ctx: Context, shown: Shown) -> Future[list[str]]:
 def publish_figures(ctx: Context, drawn: Future[list[str]]) -> None:
     with ctx.timed("figures"):
         drawn.result()
+        join_pictures(ctx, ctx.scratch / "figures")
         ctx.folder.publish_folder(ctx.scratch / "figures", "figures")
     ctx.folder.record("figures", ctx.facts("figures"))
 
 
-def publish_projector(ctx: Context, shown: Shown, predictions: pd.DataFrame) -> None:
+def sample_metadata(shown: Shown) -> pd.DataFrame:
+    """The Projector's table: label, and what is known of the predictions; one row per image."""
+    import pandas as pd
+
+    from fmnist_viz.analysis.confusion import predictions_frame
+
+    if shown.seen.predictions is None:
+        names = np.asarray(shown.images.class_names, dtype=object)
+        return pd.DataFrame({"label": names[shown.images.labels], "sample_id": shown.images.sample_ids})
+    frame = predictions_frame(shown.seen.predictions)
+    columns = [name for name in ("true", "predicted", "correct", "confidence", "pair", "sample_id") if name in frame.columns]
+    metadata = frame[columns].rename(columns={"true": "label"})
+    metadata["correct"] = np.where(metadata["correct"], "correct", "wrong")
+    return metadata
+
+
+def publish_projector(ctx: Context, shown: Shown) -> None:
     """`projector/`: class-interleaved stratified rows of every representation, then the weights."""
     from fmnist_viz.export.projector import ProjectorTensor, write_projector
 
     images, config = shown.images, ctx.config.view
     picked = stratified_rows(images.labels, min(config.projector_points, len(images)), seed=ctx.seed)
     rows = picked[interleaved_rows(images.labels[picked], len(picked), seed=ctx.seed)]
-    metadata = predictions[["true", "predicted", "correct", "confidence", "pair", "sample_id"]].rename(columns={"true": "label"})
-    metadata["correct"] = np.where(metadata["correct"], "correct", "wrong")
+    metadata = sample_metadata(shown)
     samples = [ProjectorTensor(s.representation, tuple(shown.maps.get(name, {}).values())) for name, s in shown.seen.sources.items()]
     others = [_weight_tensor(w, shown) for w in shown.weights]
     if len(rows) < 2:
         ctx.progress.warn("a single image: there is no Projector folder, it needs at least two points")
         ctx.folder.record("projector", {"skipped": "a single image"})
+        return
+    if not samples:
+        ctx.folder.record("projector", {"skipped": "no vectors"})
         return
     need_space(ctx.folder.path, sum(4 * len(rows) * s.representation.X.shape[1] for s in shown.seen.sources.values()), what="the Projector folder")
     with ctx.timed("projector"), staged_folder(ctx.folder.path / "projector") as folder:
@@ -229,38 +261,9 @@ def _weight_tensor(weights: WeightRows, shown: Shown) -> Any:
     return ProjectorTensor(source.representation, tuple(shown.weight_maps.get(weights.name, {}).values()), table, pictures, weights.name)
 
 
-def held_out_words(training: Mapping[str, Any]) -> str:
-    if training.get("watched") == "test":
-        return "none; the test split was watched, as in the article, and nothing was chosen by it"
-    return f"{training['validation_images']:,} held out" if training["validation_images"] else "none"
-
-
-def model_card(ctx: Context, shown: Shown) -> list[tuple[str, str]]:
-    """What was trained on what, and how, for the report."""
-    rows = [("model", shown.model), ("parameters", f"{sum(info.parameters for info in shown.seen.table):,}")]
-    if (fit := ctx.config.fit) is not None:
-        t = shown.training
-        rows += [
-            ("recipe", fit.recipe),
-            ("training images", f"{t['train_images']:,}"),
-            ("validation images", held_out_words(t)),
-            ("training", fit.plan.words()),
-            ("precision", f"{t['precision']} ({t['precision_why']}); features, probabilities and weights in float32"),
-            ("device", f"{t['device']}, {t['replicas']} replica, {t['threads']} threads"),
-        ]
-    value, low, high = shown.confusion.accuracy
-    rows += [
-        ("images shown", f"{len(shown.images):,} ({shown.images.split} split)"),
-        ("accuracy on them", f"{100 * value:.2f} % (95 % interval {100 * low:.2f}–{100 * high:.2f}, n = {shown.confusion.n:,})"),
-    ]
-    pairs = shown.confusion.pairs()
-    if len(pairs):
-        rows.append(("most confused pair", sentence(pairs.iloc[0])))
-    return [*rows, ("seed", str(ctx.seed))]
-
-
-def publish_report(ctx: Context, shown: Shown, ready: Mapping[str, pd.DataFrame], command: str) -> None:
+def publish_report(ctx: Context, shown: Shown, ready: Mapping[str, pd.DataFrame], command: str, shots: Sequence[Shot] = ()) -> None:
     from fmnist_viz.export.report import ReportContent, write_report
+    from fmnist_viz.pipeline.card import given_files, model_card
 
     source = ctx.data.source
     made = [
@@ -268,6 +271,7 @@ def publish_report(ctx: Context, shown: Shown, ready: Mapping[str, pd.DataFrame]
         ("configuration", ctx.folder.manifest.about["digest"]),
         ("data", f"{source.location} (SHA-256 of the decoded data {source.sha256})"),
         *((f"data note {i + 1}", note) for i, note in enumerate(source.notes)),
+        *given_files(ctx),
         ("threads", str(ctx.threads)),
         ("versions", ", ".join(f"{k} {v}" for k, v in versions().items())),
     ]
@@ -282,8 +286,11 @@ def publish_report(ctx: Context, shown: Shown, ready: Mapping[str, pd.DataFrame]
         tables={"Faithfulness of every map": ready["faithfulness"]},
         warnings=tuple(ctx.warnings),
         made=made,
+        untrained="" if ctx.model or ctx.config.fit else "Nothing was trained here: vectors and predictions were made elsewhere.",
         weights=shown.weight_maps,
         weight_classes=shown.favourites,
+        learning=join(shown.learning.sentences()) if shown.learning else "",
+        pictures=shots,
     )
     with ctx.timed("report"):
         write_report(ctx.folder.path / "report.html", content)

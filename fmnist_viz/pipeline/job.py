@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 from fmnist_viz.core.cache import Cache, default_cache_dir
 from fmnist_viz.core.config import to_toml
-from fmnist_viz.core.errors import BadInput, OutputBusy, ResourceError
+from fmnist_viz.core.errors import OutputBusy, ResourceError
 from fmnist_viz.core.manifest import Manifest
 from fmnist_viz.core.memory import peak_memory_mb, release
 from fmnist_viz.core.progress import Progress, Silent
 from fmnist_viz.core.runner import InlineRunner, LocalRunner, Runner
 from fmnist_viz.core.store import need_space, write_file
 from fmnist_viz.core.threads import set_threads, usable_cores
+from fmnist_viz.pipeline.brought import add_brought, check_usage, labels_only, look_without_model, read_brought
 from fmnist_viz.pipeline.classes import known_names, match_classes
 from fmnist_viz.pipeline.config import VERSION, RunConfig, versions
 from fmnist_viz.pipeline.context import Context, mapped_images, scratch_folder
@@ -50,6 +51,7 @@ class Request:
     fresh: bool = False
     overwrite: bool = False
     resume: bool = False  # go on with an unfinished training of this very configuration
+    trust_model: bool = False  # open a model file whatever its classes are: its own code may run
     again: bool = False  # write the exports again even where the run is finished
     allow_sample: bool = False  # go on with the shipped sample where Fashion-MNIST cannot be had
     progress: Progress = field(default_factory=Silent)
@@ -74,13 +76,25 @@ def run_job(request: Request) -> Result:
     if config.compute.threads > threads:
         progress.warn(f"--threads {config.compute.threads}: this process may use {threads} cores, so {threads} threads are taken")
     cache = Cache((request.cache_dir or default_cache_dir()).absolute(), report=progress.warn, read=not request.fresh)
+    check_usage(config)
+    model = model_file(config, trust=request.trust_model)
     data, warnings = load_data(request)
-    model = model_file(config)
-    if model is not None and config.model_file is not None:
-        data, unsure = match_classes(data, known_names(model.path, config.model_file.classes), model.path.name)
+    if model is not None and model.warning:
+        warnings.append(model.warning)
+        progress.warn(model.warning)
+    if config.model_file is not None and (model is not None or (config.model_file.classes and not (config.brought and config.brought.labels))):
+        path = model.path if model else Path("--classes")
+        data, unsure = match_classes(data, known_names(path, config.model_file.classes), path.name)
         if unsure:
             warnings.append(unsure)
             progress.warn(unsure)
+    brought = None
+    if config.brought is not None and config.brought.given:
+        brought = read_brought(config, mapped_images(data, split=config.features.split, points=0, seed=config.view.seed))
+        assert brought is not None
+        for note in brought.notes:
+            warnings.append(note)
+            progress.warn(note)
     digests = {part.split: part.digest() for part in (data.train, data.test) if part is not None}
     base = frozen_base((config.fit.model,) if config.fit else (), config.transfer, data, threads, cache, progress)
     if base is not None and base.weights.warning:
@@ -93,6 +107,7 @@ def run_job(request: Request) -> Result:
         data=str(sorted(digests.items())),
         threads=threads,
         model=model.sha256 if model else "",
+        brought=brought.sha256 if brought else "",
         base=base.weights.digest if base else "",
     )
     path = request.out or default_folder(config, digest, fresh=request.fresh)
@@ -104,12 +119,12 @@ def run_job(request: Request) -> Result:
         progress.warn(f"{path}: {faults[0]}; making what is damaged again")
     elif request.fresh and request.out and done is not None and not request.overwrite:
         raise OutputBusy("OUT-TAKEN", path, "holds this very run", "Leave out --out to make a new one beside it, or add --overwrite to replace it.")
-    check_request(config, data, cache, model, maps=request.command != "train", base=base)
+    check_request(config, data, cache, model, maps=request.command != "train", brought=brought, base=base)
     need_space(path, RUN_BYTES, what="a run")
     need_space(cache.root, RUN_BYTES, what="the cache")
     with folder.open(digest=digest, overwrite=request.overwrite), scratch_folder(cache) as scratch:
         runner: Runner = LocalRunner() if request.workers and threads > 1 else InlineRunner()
-        ctx = Context(config, data, digests, cache, folder, runner, progress, threads, scratch, warnings, model, request.resume, base)
+        ctx = Context(config, data, digests, cache, folder, runner, progress, threads, scratch, warnings, model, request.resume, brought, base)
         try:
             _begin(ctx, request, digest)
             (_train_only if request.command == "train" else _whole)(ctx, request)
@@ -131,6 +146,9 @@ def load_data(request: Request) -> tuple[DataSet, list[str]]:
     """The data and what must be said about it everywhere it is used."""
     from fmnist_viz.data import load, load_or_sample
 
+    if (labels := labels_only(request.config)) is not None:
+        request.progress.say(f"using {len(labels.test):,} labels of {len(labels.class_names)} classes, and no images")
+        return labels, []
     find = load_or_sample if request.allow_sample else load
     data = find(request.config.data, progress=request.progress)
     warnings = []
@@ -151,20 +169,18 @@ def load_data(request: Request) -> tuple[DataSet, list[str]]:
     return data, warnings
 
 
-def model_file(config: RunConfig) -> ModelFile | None:
-    """The model to export, opened when it is needed; None where one is to be trained."""
-    if config.model_file is None:
+def model_file(config: RunConfig, *, trust: bool = False) -> ModelFile | None:
+    """The model to export, judged now and opened when it is needed; None where one is to be trained, or none is given."""
+    if config.model_file is None or not config.model_file.model_file:
         return None
     path = Path(config.model_file.model_file)
-    if not path.is_file():
-        fact = "is a folder, not a file" if path.is_dir() else "there is no such file"
-        raise BadInput("MODEL-MISSING", path, fact, "Give --model-file a .keras file.")
-    return ModelFile(path, path.stem)
+    return ModelFile(path, path.stem, trust=trust)
 
 
 def default_folder(config: RunConfig, digest: str, *, fresh: bool) -> Path:
     """`projector_logs/<model>-<8 digits>`; --fresh takes the first free of `-2`, `-3` ..."""
-    name = config.fit.model if config.fit else Path(config.model_file.model_file).stem if config.model_file else "run"
+    name = config.fit.model if config.fit else Path(config.model_file.model_file).stem if config.model_file else ""
+    name = name or "export"
     path = LOGS / f"{name}-{digest[:8]}"
     number = 2
     while fresh and path.exists():
@@ -196,6 +212,8 @@ def _begin(ctx: Context, request: Request, digest: str) -> None:
         },
         "model_sha256": ctx.model.sha256 if ctx.model else "",
         "warnings": ctx.warnings,
+        "model_file": ctx.model and {"file": ctx.model.path.name, "sha256": ctx.model.sha256, "trusted": ctx.model.trust},
+        "brought": ctx.brought and ctx.brought.record,
         "git": git_state(),
         "config": {type(s).__name__: dict(s.__dict__) for s in ctx.config.sections},
         "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
@@ -211,9 +229,14 @@ def _hide_absolute_paths(config: dict[str, dict[str, Any]]) -> None:
     for section in config.values():
         for name, value in section.items():
             if isinstance(value, str):
-                kind, colon, place = value.rpartition(":") if ":" in value else ("", "", value)
-                if os.path.isabs(place):
-                    section[name] = kind + colon + Path(place).name
+                section[name] = _hidden(value, ":")
+            elif isinstance(value, tuple):
+                section[name] = tuple(_hidden(item, "=") for item in value)
+
+
+def _hidden(text: str, sign: str) -> str:
+    kind, mark, place = text.partition(sign) if sign == "=" else text.rpartition(sign) if sign in text else ("", "", text)
+    return kind + mark + Path(place).name if os.path.isabs(place) else text
 
 
 def git_state() -> dict[str, Any] | None:
@@ -240,21 +263,26 @@ def _whole(ctx: Context, request: Request) -> None:
     from fmnist_viz.pipeline.maps import Mapper
 
     config, progress = ctx.config, ctx.progress
-    images = mapped_images(ctx.data, split=config.features.split, points=config.features.points, seed=ctx.seed)
+    keep = ctx.brought.keep.tolist() if ctx.brought else None
+    images = mapped_images(ctx.data, split=config.features.split, points=config.features.points, seed=ctx.seed, keep=keep)
     digest = images.digest()
     mapper = Mapper(ctx)
     early = _pixels_first(mapper, images, digest) if config.fit is not None else {}
     model, training = _model(ctx)
-    progress.say(f"features of {len(images):,} images")
-    release()  # what training held: the features need the room
-    seen = look(ctx, model, images, digest)
-    release()
+    if model is None:
+        seen, weights = look_without_model(ctx, images, digest), []
+    else:
+        progress.say(f"features of {len(images):,} images")
+        release()  # what training held: the features need the room
+        seen = add_brought(ctx, look(ctx, model, images, digest), images)
+        weights = load_weights(ctx, model, seen, digest, images.images.shape[1:])
+        release()
     publish_predictions(ctx, seen)
-    weights = load_weights(ctx, model, seen, digest, images.images.shape[1:])
-    progress.say(f"maps of {', '.join(seen.sources)} and of {len(weights)} weight matrices: {', '.join(config.maps.method_names)}")
+    of_weights = f" and of {len(weights)} weight matrices" if weights else ""
+    progress.say(f"maps of {', '.join(seen.sources) or 'nothing'}{of_weights}: {', '.join(config.maps.method_names)}")
     shown = _mapped(mapper, images, seen, weights, early, training)
     progress.say("writing figures, tables, the Projector folder and the report")
-    _export(ctx, shown, request.line)
+    _export(ctx, shown, request.line, model)
 
 
 def _pixels_first(mapper: Mapper, images: LabeledImages, digest: str) -> dict[str, Pending]:
@@ -267,13 +295,12 @@ def _pixels_first(mapper: Mapper, images: LabeledImages, digest: str) -> dict[st
     return {"pixels": mapper.begin(pixel_source(images, digest), images.labels, wait_for_worker=True)}
 
 
-def _model(ctx: Context) -> tuple[ModelFile, dict[str, Any]]:
-    """The model to look at, trained now (or before) or brought along, and the record of its training."""
+def _model(ctx: Context) -> tuple[ModelFile | None, dict[str, Any]]:
+    """The model to look at, trained now (or before) or brought along (None: there is none), and the record of its training."""
     from fmnist_viz.pipeline.training import train
 
-    if ctx.model is not None:
+    if ctx.config.fit is None:
         return ctx.model, {}
-    assert ctx.config.fit is not None
     entry = train(ctx)
     return ModelFile(entry.path / "model.keras", ctx.config.fit.model), dict(entry.record)
 
@@ -284,7 +311,7 @@ def _mapped(mapper: Mapper, images: LabeledImages, seen: Seen, weights: list[Wei
     from fmnist_viz.pipeline.exports import Shown
     from fmnist_viz.pipeline.maps import weight_source
 
-    ctx, model = mapper.ctx, seen.predictions.model
+    ctx, model = mapper.ctx, seen.model
     with ctx.timed("maps"):
         pending = {name: early.get(name) or mapper.begin(source, images.labels) for name, source in seen.sources.items()}
         # a unit's favoured class is no truth to be kept: weight maps have no label score
@@ -298,7 +325,7 @@ def _mapped(mapper: Mapper, images: LabeledImages, seen: Seen, weights: list[Wei
         model,
         images,
         seen,
-        confusion(seen.predictions),
+        confusion(seen.predictions) if seen.predictions else None,
         {name: maps[name] for name in pending},
         graphs,
         training.get("history", {}),
@@ -308,17 +335,17 @@ def _mapped(mapper: Mapper, images: LabeledImages, seen: Seen, weights: list[Wei
     )
 
 
-def _export(ctx: Context, shown: Shown, line: str) -> None:
+def _export(ctx: Context, shown: Shown, line: str, model: ModelFile | None) -> None:
     """Everything that a person opens; the worker draws the figures meanwhile."""
-    from fmnist_viz.analysis.confusion import predictions_frame
-    from fmnist_viz.pipeline import exports
+    from fmnist_viz.pipeline import exports, pictures
 
+    shots = pictures.begin_pictures(ctx, pictures.gather(ctx, shown, model))
     drawn = exports.begin_figures(ctx, shown)
     exports.publish_maps(ctx, shown)
-    ready = exports.tables(shown)
+    ready = exports.tables(shown, left_out=ctx.brought.not_finite if ctx.brought else ())
     exports.publish_tables(ctx, shown, ready)
-    exports.publish_projector(ctx, shown, predictions_frame(shown.seen.predictions))
-    exports.publish_report(ctx, shown, ready, line)
+    exports.publish_projector(ctx, shown)
+    exports.publish_report(ctx, shown, ready, line, shots.result())
     exports.publish_figures(ctx, drawn)
 
 

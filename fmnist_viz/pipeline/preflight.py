@@ -13,15 +13,26 @@ from fmnist_viz.core.types import DataSet
 from fmnist_viz.features.extract import check_need
 from fmnist_viz.models.layers import SPECIAL, LayerInfo, choose
 from fmnist_viz.models.zoo import build, preset
+from fmnist_viz.pipeline.brought import Brought, check_names
 from fmnist_viz.pipeline.config import RunConfig, code_digest
-from fmnist_viz.pipeline.features import QUERIES, ModelFile, model_layers
+from fmnist_viz.pipeline.features import QUERIES, ModelFile, check_outputs, model_layers
 from fmnist_viz.pipeline.tensorflow import load_tensorflow
 from fmnist_viz.pipeline.transfer import FrozenBase
 from fmnist_viz.training.fit import check_classes
 
 
-def check_request(config: RunConfig, data: DataSet, cache: Cache, model: ModelFile | None, *, maps: bool, base: FrozenBase | None = None) -> None:
-    """Raise for data that cannot be trained on, a model or a base's weights that cannot be opened, a layer that does not exist or is too wide."""
+def check_request(
+    config: RunConfig,
+    data: DataSet,
+    cache: Cache,
+    model: ModelFile | None,
+    *,
+    maps: bool,
+    brought: Brought | None = None,
+    base: FrozenBase | None = None,
+) -> None:
+    """Raise for data that cannot be trained on, a model or a base's weights that cannot be opened, a layer that does not exist or is too wide, a name
+    that is taken."""
     if config.fit is not None:
         preset(config.fit.model)
         if data.train is None:
@@ -35,7 +46,13 @@ def check_request(config: RunConfig, data: DataSet, cache: Cache, model: ModelFi
     if base is not None:
         base.model  # noqa: B018 - raises where its weights are not to be had
     if model is not None:
-        choose(model_layers(cache, model, data.test), config.features.layers)
+        layers = model_layers(cache, model, data.test)
+        check_outputs(layers.outputs, model, data.test)
+        choose(layers.table, config.features.layers)
+        if brought is not None:
+            check_names(brought, layers.table)
+    elif brought is not None:
+        choose([], config.features.layers)
     elif base is not None and maps:
         chosen = choose(_preset_layers(config, data, cache, base), config.features.layers)
         options, splits = config.features, [part for part in (data.train, data.test) if part is not None]

@@ -16,6 +16,7 @@ from fmnist_viz.core.progress import Progress
 from fmnist_viz.core.store import staged_file, write_file
 from fmnist_viz.core.types import LabeledImages
 from fmnist_viz.models.recipe import Recipe
+from fmnist_viz.models.zoo import preset
 from fmnist_viz.training.config import FitConfig
 from fmnist_viz.training.device import Device
 
@@ -60,6 +61,9 @@ def fit(
     keeps. Raises BadInput for a single class, Diverged (after saving the last finite model) where the loss stops being a number.
     """
     check_classes(train)
+    if base is None and preset(config.model).transfer:
+        remedy = "Use train, train-and-export or reproduce, which take them."
+        raise UsageError("NO-BASE", config.model, "is trained on the features of a frozen base, and here are none", remedy)
     import keras
 
     from fmnist_viz.models.zoo import build
@@ -91,6 +95,9 @@ def fit(
         plan,
         model=config.model,
         recipe=config.recipe,
+        hidden=config.hidden,
+        activation=config.activation,
+        early_stopping=config.early_stopping,
         seed=seed,
         precision=device.policy,
         replicas=device.replicas,
@@ -122,7 +129,8 @@ def fit(
         **device.record(),
         "train_images": len(train),
         "validation_images": held_out,
-        "watched": watched.split if watched is not None else "",
+        "watched": watched.split if held_out == 0 and watched is not None else "validation" if watched is not None else "",
+        "watched_images": len(watched) if watched is not None else 0,
         "recipe": plan,
         "best_epoch": int(np.nanargmin(keeper.history["val_loss"])) + 1 if config.early_stopping else 0,
         "dead_units": dead.shares(max((row[0] for row in dead.rows), default=0)),

@@ -184,7 +184,7 @@ def write_projector(
     _require(samples, images, metadata, rows)
     rows = class_order(rows, images.labels, _correct(images, metadata))
     need_space(folder, sum(4 * len(rows) * t.representation.X.shape[1] for t in samples), what="the Projector folder")
-    sprite = write_sprite(folder / SPRITE, images.images, rows=rows)
+    sprite: dict[str, Any] = write_sprite(folder / SPRITE, images.images, rows=rows) if images.pictured else {"file": "", "thumb": 0}
     shared = _Assets(sample_columns(images, metadata, rows), METADATA, sprite["file"], sprite["thumb"])
     write_file(folder / METADATA, tsv(shared.columns))
     written = []

@@ -14,6 +14,8 @@ from fmnist_viz.core.types import LabeledImages, Predictions, Projection
 if TYPE_CHECKING:
     import pandas as pd
 
+    from fmnist_viz.export.pictures import Shot
+
 # Bidirectional controls reorder the text around them: a class name must not be able to disguise another one.
 _BIDI = {*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F, 0x061C}
 
@@ -31,7 +33,7 @@ class ReportContent:
     Parameters
     ----------
     title : plain text, such as ``cnn1 on Fashion-MNIST``
-    images, predictions : the mapped images and what the model said of them, row by row
+    images, predictions : the mapped images (perhaps without pixels) and what was said of them, row by row; None: nothing was
     projections : representation -> method ("pca", "tsne", "umap") -> map, representations in layer order
     history : column (epoch, loss, accuracy, val_loss, val_accuracy, seconds ...) -> one value per epoch; may be empty
     card : the model card as (what, value) rows
@@ -39,8 +41,11 @@ class ReportContent:
     tables : further tables by title, shown sortable; columns ``x``, ``x_low``, ``x_high`` are shown as one
     warnings : banner lines, shown at the top and never dismissible
     made : how this was made, as (what, value) rows
+    untrained : said in place of curves where there is no model; empty: the model came trained
     weights : weight matrix -> method -> map of its rows
     weight_classes : weight matrix -> int (rows,): the class that each row favours
+    learning : what the training curves say, in sentences
+    pictures : drawings with their captions, in the order in which they are shown
 
     Raises
     ------
@@ -49,7 +54,7 @@ class ReportContent:
 
     title: str
     images: LabeledImages
-    predictions: Predictions
+    predictions: Predictions | None
     projections: Mapping[str, Mapping[str, Projection]]
     history: Mapping[str, Sequence[float]] = field(default_factory=dict)
     card: Sequence[tuple[str, str]] = ()
@@ -57,18 +62,23 @@ class ReportContent:
     tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     warnings: Sequence[str] = ()
     made: Sequence[tuple[str, str]] = ()
+    untrained: str = ""
     weights: Mapping[str, Mapping[str, Projection]] = field(default_factory=dict)
     weight_classes: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    learning: str = ""
+    pictures: Sequence[Shot] = ()
 
     def __post_init__(self) -> None:
+        if not len(self.images):
+            raise ValueError("report: there are no images")
+        if self.predictions is None:
+            return
         if not np.array_equal(self.images.sample_ids, self.predictions.sample_ids):
             raise ValueError("report: images and predictions are not of the same samples in the same order")
         if not np.array_equal(self.images.labels, self.predictions.y_true):
             raise ValueError("report: the labels of the images and those of the predictions differ")
         if self.images.class_names != tuple(self.predictions.class_names):
             raise ValueError("report: the class names of the images and those of the predictions differ")
-        if not len(self.images):
-            raise ValueError("report: there are no images")
 
     @property
     def class_names(self) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from fmnist_viz.core.palette import NEUTRAL, class_colors
 from fmnist_viz.core.store import write_file
 from fmnist_viz.export.report.content import ReportContent
 from fmnist_viz.export.report.curves import curve_panels
+from fmnist_viz.export.report.gallery import galleries
 from fmnist_viz.export.report.maptable import is_map_table, map_table
 from fmnist_viz.export.report.readings import (
     classes_reading,
@@ -63,7 +64,7 @@ def render(content: ReportContent) -> str:
 def _context(content: ReportContent) -> dict[str, Any]:
     from markupsafe import Markup
 
-    counted = Confusion(confusion(content.predictions).counts, content.class_names)
+    counted = None if content.predictions is None else Confusion(confusion(content.predictions).counts, content.class_names)
     columns = map_columns(content)
     sheets = thumbnail_sheets(content.images)
     return {
@@ -76,14 +77,19 @@ def _context(content: ReportContent) -> dict[str, Any]:
         "figure": map_item(content, columns),
         "sheets": [Markup(base64.b64encode(sheet).decode()) for sheet in sheets.sheets],
         "panels": curve_panels(content.history),
-        "curves_reading": curves_reading(content.history),
+        "curves_reading": content.learning or curves_reading(content.history),
         "layers": layer_table(content.layers),
         "layers_reading": layers_reading(content),
         "weight_maps": weight_maps(content),
+        "galleries": galleries(content.pictures),
         "neutral": NEUTRAL,
         "no_favourite": any((np.asarray(favoured) < 0).any() for favoured in content.weight_classes.values()),
         "tables": [(title, *_table(frame), table_reading(frame, content.projections)) for title, frame in content.tables.items()],
-        **_confusion_context(content, counted),
+        "names": content.class_names,
+        "colors": class_colors(len(content.class_names)),
+        "counted": counted is not None,
+        "has_proba": content.predictions is not None and content.predictions.has_proba,
+        **({"top_pairs": []} if counted is None else _confusion_context(counted)),
     }
 
 
@@ -91,7 +97,7 @@ def _table(frame: pd.DataFrame) -> tuple[Table, tuple[str, ...]]:
     return map_table(frame) if is_map_table(frame) else (table_of(frame), ())
 
 
-def _confusion_context(content: ReportContent, counted: Confusion) -> dict[str, Any]:
+def _confusion_context(counted: Confusion) -> dict[str, Any]:
     classes = counted.per_class()
     # Pairs are found by number, not by name: names may be anything, and two classes may look alike.
     pairs = Confusion(counted.counts, tuple(str(k) for k in range(len(counted.class_names)))).pairs()
@@ -104,8 +110,6 @@ def _confusion_context(content: ReportContent, counted: Confusion) -> dict[str, 
     ]
     rates = ("precision", "recall", "f1")
     return {
-        "names": counted.class_names,
-        "colors": class_colors(len(counted.class_names)),
         "accuracy": rate_text(*counted.accuracy),
         "top_pairs": top,
         "matrix_reading": matrix_reading(counted, pairs),
@@ -116,10 +120,8 @@ def _confusion_context(content: ReportContent, counted: Confusion) -> dict[str, 
     }
 
 
-def _data(content: ReportContent, counted: Confusion, maps: list[dict[str, Any]], sheets: ThumbnailSheets) -> dict[str, Any]:
-    """What the page's script knows; image arrays and coordinates travel apart, as binary."""
-    p = content.predictions
-    low, high = counted.intervals
+def _data(content: ReportContent, counted: Confusion | None, maps: list[dict[str, Any]], sheets: ThumbnailSheets) -> dict[str, Any]:
+    """What the page's script knows; image arrays and coordinates travel apart, as binary. What is not known is null."""
     methods = method_order(content)
     return {
         "title": content.title,
@@ -127,16 +129,26 @@ def _data(content: ReportContent, counted: Confusion, maps: list[dict[str, Any]]
         "colors": class_colors(len(content.class_names)),
         "rightOrWrong": RIGHT_OR_WRONG,
         "ids": content.images.sample_ids.tolist(),
-        "labels": p.y_true.tolist(),
-        "predictions": p.y_pred.tolist(),
-        "confidence": np.round(p.confidence.astype(float), 4).tolist(),
-        "margin": np.round(content.predictions.margin.astype(float), 4).tolist(),
-        "low": np.round(low, 4).tolist(),
-        "high": np.round(high, 4).tolist(),
+        "labels": content.images.labels.tolist(),
+        **_predicted(content, counted),
         "representations": maps,
         "methods": methods,
         "methodNames": [METHOD_NAMES.get(m, m) for m in methods],
         "sheet": {"count": len(sheets.sheets), "thumb": sheets.thumb, "columns": sheets.columns, "perSheet": sheets.per_sheet},
+    }
+
+
+def _predicted(content: ReportContent, counted: Confusion | None) -> dict[str, Any]:
+    p = content.predictions
+    if p is None or counted is None:
+        return dict.fromkeys(("predictions", "confidence", "margin", "low", "high"))
+    low, high = counted.intervals
+    return {
+        "predictions": p.y_pred.tolist(),
+        "confidence": np.round(p.confidence.astype(float), 4).tolist() if p.has_proba else None,
+        "margin": np.round(p.margin.astype(float), 4).tolist() if p.has_proba else None,
+        "low": np.round(low, 4).tolist(),
+        "high": np.round(high, 4).tolist(),
     }
 
 

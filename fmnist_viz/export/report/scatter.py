@@ -41,15 +41,15 @@ def _ramp(values: NDArray[np.floating[Any]]) -> NDArray[np.uint32]:
 
 
 def color_columns(content: ReportContent) -> dict[str, NDArray[np.uint32]]:
-    """The four ways to colour a point, uint32 (n,) each."""
+    """The ways to colour a point, uint32 (n,) each: by class, and by what is known of the predictions."""
     p = content.predictions
     palette = _packed(list(class_colors(len(content.class_names))))
-    return {
-        "color_class": palette[p.y_true],
-        "color_prediction": palette[p.y_pred],
-        "color_correct": _packed(list(RIGHT_OR_WRONG))[(~p.correct).astype(int)],
-        "color_confidence": _ramp(p.confidence),
-    }
+    columns = {"color_class": palette[content.images.labels]}
+    if p is not None:
+        columns |= {"color_prediction": palette[p.y_pred], "color_correct": _packed(list(RIGHT_OR_WRONG))[(~p.correct).astype(int)]}
+        if p.has_proba:
+            columns["color_confidence"] = _ramp(p.confidence)
+    return columns
 
 
 def map_columns(content: ReportContent) -> dict[str, NDArray[np.float32]]:
@@ -128,7 +128,8 @@ def _figure(content: ReportContent, columns: dict[str, NDArray[np.float32]]) -> 
         nonselection_glyph=Scatter(size=size, fill_alpha=0.1, **dot), name="points",
     )  # fmt: skip
     ring: dict[str, Any] = {"x": x, "y": y, "size": size + 3, "fill_color": None, "line_color": "#1c2026", "line_width": 1}
-    errors = CDSView(filter=IndexFilter(indices=np.flatnonzero(~content.predictions.correct).tolist()))
+    wrong = [] if content.predictions is None else np.flatnonzero(~content.predictions.correct).tolist()
+    errors = CDSView(filter=IndexFilter(indices=wrong))
     f.add_glyph(
         source, Scatter(line_alpha=0.55, **ring), selection_glyph=Scatter(line_alpha=0.9, **{**ring, "size": size + 5}),
         nonselection_glyph=Scatter(line_alpha=0.2, **ring),

@@ -15,6 +15,7 @@ from fmnist_viz.core.types import LabeledImages
 SIDE = 4096
 LARGEST_THUMB = 64
 QUALITY = 60
+BLANK = 28  # px a side of the tile in its class's colour that stands for an image without pixels
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,9 @@ def _webp(tiles: NDArray[np.uint8], columns: int) -> bytes:
 
 
 def thumbnail_sheets(images: LabeledImages) -> ThumbnailSheets:
-    """Draw every image once; sheets are as square as the number of images allows."""
+    """Draw every image once; sheets are as square as the number of images allows. No sheets where there are no pixels."""
+    if not images.pictured:
+        return ThumbnailSheets((), BLANK, 1, 1)
     tiles = thumbnails(images.images)
     n, thumb = len(tiles), tiles.shape[1]
     columns = min(int(np.ceil(np.sqrt(n))), SIDE // thumb)

@@ -3,12 +3,16 @@
 const data = JSON.parse(document.getElementById("data").textContent);
 const total = data.labels.length, classCount = data.classes.length;
 
-const counts = Array.from({length: classCount}, () => new Array(classCount).fill(0));
-for (let i = 0; i < total; i++) counts[data.labels[i]][data.predictions[i]]++;
-const support = counts.map((row) => row.reduce((a, b) => a + b, 0));
+// Predictions may be missing, or come without probabilities, and images without pixels.
+const predicted = data.predictions !== null, sure = data.confidence !== null, pictured = data.sheet.count > 0;
+const counts = Array.from({length: classCount}, () => new Array(classCount).fill(0)), support = new Array(classCount).fill(0);
+for (let i = 0; i < total; i++) {
+  support[data.labels[i]]++;
+  if (predicted) counts[data.labels[i]][data.predictions[i]]++;
+}
 
 const byId = (id) => document.getElementById(id);
-const wrong = (i) => data.labels[i] !== data.predictions[i];
+const wrong = (i) => predicted && data.labels[i] !== data.predictions[i];
 const number = (value) => value.toLocaleString("en-US");
 const percent = (value, digits = 1) => (100 * value).toFixed(digits);
 
@@ -44,6 +48,7 @@ const thumbSide = (size) => data.sheet.thumb * Math.max(1, Math.round(size / dat
 function showThumb(box, i, size) {
   const {columns, perSheet} = data.sheet, at = i % perSheet;
   const side = thumbSide(size);
+  if (!pictured) return void (box.style.cssText = `width:${side}px;height:${side}px;background:${data.colors[data.labels[i]]}`);
   box.style.cssText = `width:${side}px;height:${side}px;background-image:var(--sheet-${Math.floor(i / perSheet)});` +
     `background-size:${side * columns}px auto;background-position:${-side * (at % columns)}px ${-side * Math.floor(at / columns)}px`;
 }

@@ -9,6 +9,7 @@ function cellWords(t, p) {
 }
 
 function buildMatrix() {
+  if (!predicted) return;
   const grid = byId("matrix"), many = classCount > 14;
   grid.style.setProperty("--classes", classCount);
   grid.classList.toggle("many", many);

@@ -26,7 +26,7 @@ function selectionChanged(rows) {
 
 // Wrong ones from "barely" to "confidently wrong", then right ones from "barely" to "surely right".
 function wallOrder(rows) {
-  const at = (i) => data.margin[i];
+  const at = (i) => (sure ? data.margin[i] : 0);
   return [rows.filter(wrong).sort((a, b) => at(a) - at(b) || a - b), rows.filter((i) => !wrong(i)).sort((a, b) => at(b) - at(a) || a - b)];
 }
 
@@ -43,15 +43,15 @@ function showSelection() {
   byId("export").disabled = !rows.length;
   if (!active) return showIdle();
   byId("selection-what").textContent = selection.what;
-  byId("selection-bars").replaceChildren(...(rows.length ? [bars("They are", rows, data.labels), bars("Taken for", rows, data.predictions)] : []));
+  byId("selection-bars").replaceChildren(...(rows.length ? [bars("They are", rows, data.labels), ...(predicted ? [bars("Taken for", rows, data.predictions)] : [])] : []));
   const [bad, good] = wallOrder(rows);
   const badLimit = Math.min(bad.length, good.length ? Math.max(MOST_THUMBS - good.length, Math.round(MOST_THUMBS * 0.75)) : MOST_THUMBS);
   const badShown = spaced(bad, badLimit), goodShown = spaced(good, MOST_THUMBS - badShown.length);
   const cut = rows.length > badShown.length + goodShown.length;
   const parts = [];
   if (cut) parts.push(element("p", {class: "note", id: "wall-cut"}, `${number(badShown.length + goodShown.length)} of ${number(rows.length)} shown, evenly spaced.`));
-  if (bad.length) parts.push(wallPart(`Wrong: barely → confidently (${number(bad.length)})`, badShown));
-  if (good.length) parts.push(wallPart(`Right: barely → surely (${number(good.length)})`, goodShown));
+  if (bad.length) parts.push(wallPart(`Wrong${sure ? ": barely → confidently" : ""} (${number(bad.length)})`, badShown));
+  if (good.length) parts.push(wallPart(`${predicted ? `Right${sure ? ": barely → surely" : ""}` : "Images"} (${number(good.length)})`, goodShown));
   if (!rows.length) parts.push(element("p", {class: "note"}, "There is no such image."));
   byId("wall").replaceChildren(...parts);
   byId("wall").scrollTop = 0;
@@ -61,17 +61,17 @@ function showSelection() {
 function showJump() { byId("jump").hidden = !selection.active || selection.inSight; }
 
 function showIdle() {
-  const all = [...data.labels.keys()].filter(wrong).sort((a, b) => data.margin[b] - data.margin[a] || a - b);
-  byId("selection-what").textContent = "Nothing is selected. Choose a cell of the matrix, or draw around points on the map.";
+  const all = [...data.labels.keys()].filter(wrong).sort((a, b) => (sure ? data.margin[b] - data.margin[a] : 0) || a - b);
+  byId("selection-what").textContent = `Nothing is selected. ${predicted ? "Choose a cell of the matrix, or draw" : "Draw"} around points on the map.`;
   byId("selection-bars").replaceChildren();
-  byId("wall").replaceChildren(all.length ? wallPart("Most confidently wrong of all", all.slice(0, IDLE_THUMBS)) : element("p", {class: "note"}, "The model made no error on these images."));
+  byId("wall").replaceChildren(!predicted ? "" : all.length ? wallPart(sure ? "Most confidently wrong of all" : "The first errors of all", all.slice(0, IDLE_THUMBS)) : element("p", {class: "note"}, "There is no error on these images."));
 }
 
 function wallPart(title, rows) {
   const thumbs = element("div", {class: "thumbs"});
   thumbs.style.setProperty("--thumb", `${thumbSide(56)}px`);
   for (const i of rows) {
-    const words = `${data.ids[i]}: ${data.classes[data.labels[i]]}${wrong(i) ? `, taken for ${data.classes[data.predictions[i]]}` : ""}, confidence ${percent(data.confidence[i])} %`;
+    const words = `${data.ids[i]}: ${data.classes[data.labels[i]]}${wrong(i) ? `, taken for ${data.classes[data.predictions[i]]}` : ""}${sure ? `, confidence ${percent(data.confidence[i])} %` : ""}`;
     const thumb = element("div", {class: "thumb", role: "img", "aria-label": words, "data-sample-id": data.ids[i], "data-index": i});
     showThumb(thumb, i, 56);
     thumbs.append(element("div", {class: "sample"}, thumb, ...labelLines(i)));
@@ -81,7 +81,7 @@ function wallPart(title, rows) {
 
 // Below a thumbnail: its class, and for a wrong one what it was taken for; cut to the width, in full on the element's title.
 function labelLines(i) {
-  const t = data.labels[i], p = data.predictions[i], title = `${data.classes[t]} → ${data.classes[p]}`;
+  const t = data.labels[i], p = predicted ? data.predictions[i] : t, title = predicted ? `${data.classes[t]} → ${data.classes[p]}` : data.classes[t];
   const line = (...words) => element("p", {title, "aria-hidden": "true"}, ...words);
   return wrong(i) ? [line(bdi(t)), line("→ ", bdi(p))] : [line(bdi(t))];
 }
@@ -109,8 +109,10 @@ function exportName() {
 
 function exportSelection() {
   const quoted = (text) => `"${String(text).replaceAll('"', '""')}"`;
-  const lines = selection.rows.map((i) => [data.ids[i], data.classes[data.labels[i]], data.classes[data.predictions[i]]].map(quoted).concat(data.confidence[i], data.margin[i]).join(","));
-  const url = URL.createObjectURL(new Blob([["sample_id,true,predicted,confidence,margin", ...lines, ""].join("\r\n")], {type: "text/csv"}));
+  const texts = (i) => [data.ids[i], data.classes[data.labels[i]], ...(predicted ? [data.classes[data.predictions[i]]] : [])].map(quoted);
+  const lines = selection.rows.map((i) => [...texts(i), ...(sure ? [data.confidence[i], data.margin[i]] : [])].join(","));
+  const head = ["sample_id", "true", ...(predicted ? ["predicted"] : []), ...(sure ? ["confidence", "margin"] : [])].join(",");
+  const url = URL.createObjectURL(new Blob([[head, ...lines, ""].join("\r\n")], {type: "text/csv"}));
   const link = element("a", {href: url, download: exportName()});
   link.click();
   setTimeout(() => URL.revokeObjectURL(url), 10_000);

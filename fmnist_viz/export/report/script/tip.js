@@ -6,8 +6,8 @@ function showTip(i, x, y, more = 0) {
   const line = (label, ...rest) => element("div", {}, element("span", {}, label), " ", ...rest);
   byId("tip-text").replaceChildren(
     line("true", bdi(data.labels[i])),
-    line("predicted", bdi(data.predictions[i])),
-    line("confidence", `${percent(data.confidence[i])} %`),
+    ...(predicted ? [line("predicted", bdi(data.predictions[i]))] : []),
+    ...(sure ? [line("confidence", `${percent(data.confidence[i])} %`)] : []),
     line("image", element("bdi", {}, data.ids[i])),
     ...(more ? [line(`and ${number(more)} more at this place`)] : []));
   tip.dataset.sampleId = data.ids[i];
