@@ -414,6 +414,17 @@ def test_contradictions_are_refused() -> None:
         TransferConfig(image_size=31)
 
 
+def test_nothing_is_trained_on_a_base_that_nobody_chose(data: DataSet, tmp_path: Path) -> None:
+    """Images alone would go through a base with random weights, and nobody would be told."""
+    from fmnist_viz.training.device import Device
+    from fmnist_viz.training.fit import Places, fit
+
+    device = Device("CPU", 1, "float32", "", 1)
+    with pytest.raises(UsageError, match="features of a frozen base, and here are none"):
+        fit(data.train, None, data.test, Places(tmp_path), config=FitConfig(model="vgg19"), device=device, seed=0, progress=Said(), pictures=None)  # type: ignore[arg-type]
+    assert not list(tmp_path.iterdir())
+
+
 def test_too_wide_layers_are_refused_before_the_features_are_taken(made: Made) -> None:
     job = ("train-and-export", "--model", "vgg19", "--data", "npz:few.npz", "--max-disk", "0.001", "--layers", "block1_conv2", "--keep-activations", *VGG)
     done = call(made.where, *job, "--out", "wide")

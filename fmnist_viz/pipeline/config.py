@@ -83,7 +83,7 @@ class BroughtConfig:
 
 @dataclass(frozen=True)
 class RunConfig:
-    """`fit` is None where nothing is trained, `model_file` and `brought` are None where something is; `transfer` stays only where the preset has a frozen base."""
+    """`fit` is None where nothing is trained, `model_file` and `brought` are None where something is; `transfer` where no preset has a frozen base."""
 
     data: DataConfig = field(default_factory=DataConfig)
     features: FeatureConfig = field(default_factory=FeatureConfig)
