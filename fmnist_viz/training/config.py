@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from fmnist_viz.core.config import check_options, option
 from fmnist_viz.core.errors import UsageError
 from fmnist_viz.models.recipe import Augmentation, Recipe
+from fmnist_viz.models.transfer import PREPROCESSINGS, SMALLEST, BaseWeights, Preparation, find_weights
 from fmnist_viz.models.zoo import ACTIVATIONS, Hidden, preset
 
 OPTIMIZERS = ("adam", "sgd", "rmsprop")
@@ -55,6 +57,9 @@ class FitConfig:
             if getattr(self, name) and self.model != "dense":
                 raise UsageError("OPTION-IGNORED", f"--{name}", f"the preset {self.model} has fixed layers", "Add --model dense, or leave it out.")
         self.hidden_layers  # noqa: B018 - raises for a text that is no list of widths
+        if preset(self.model).transfer and self.plan.augmented_epochs:
+            remedy = "Leave it out: features of distorted images would have to be taken anew in every epoch."
+            raise UsageError("OPTION-CONFLICT", "--augmented-epochs", f"the preset {self.model} is trained on features that are taken once", remedy)
         if self.early_stopping and self.plan.held_out == "none":
             raise UsageError("OPTION-IGNORED", "--early-stopping", "nothing is held out to watch", "Give --validation a number of images.")
         if self.early_stopping and self.plan.held_out == "test":
@@ -104,6 +109,50 @@ class FitConfig:
         if plan.held_out != "stratified":
             return 0
         return min(5000, images // 12) if self.validation < 0 else self.validation
+
+
+@dataclass(frozen=True)
+class TransferConfig:
+    """The frozen base of the preset vgg19; the defaults are the article's."""
+
+    image_size: int = option(
+        150, "Side to which its images are resized by nearest pixels; 48 takes about a ninth of the time.", unit="pixels", low=SMALLEST, high=1024
+    )
+    preprocess: str = option(
+        "article", "Pixels given to it: article (divided by 255 before ImageNet's means are subtracted, which leaves next to nothing) or fixed (not divided).",
+        choices=PREPROCESSINGS,
+    )  # fmt: skip
+    base_weights: str = option("imagenet", "Its weights: imagenet (fetched by Keras, 80 MB) or random (to try things out).", choices=("imagenet", "random"))
+    weights_file: str = option("", "Its weights from an HDF5 file that Keras wrote (VGG19 without its top).")
+
+    def __post_init__(self) -> None:
+        check_options(self)
+        if self.weights_file and self.base_weights == "random":
+            raise UsageError("OPTION-CONFLICT", "--weights-file", "weights cannot be a file's and random", "Leave out one of the two.")
+
+    @property
+    def preparation(self) -> Preparation:
+        return Preparation(self.image_size, self.preprocess)
+
+    def weights(self) -> BaseWeights:
+        """Where the weights are; raises BadInput for a file that is none."""
+        return find_weights(self.base_weights, self.weights_file)
+
+    def differing(self) -> str:
+        """What differs from the article, for the ledger: ``weights=random, preprocess=fixed, image size 48``, or "" for nothing."""
+        size = "" if self.image_size == TransferConfig.image_size else f"image size {self.image_size}"
+        fixed = "" if self.preprocess == TransferConfig.preprocess else f"preprocess={self.preprocess}"
+        return ", ".join(part for part in (self.weights().option, fixed, size) if part)
+
+    def only_for(self, models: Iterable[str]) -> None:
+        """Raise UsageError where something was asked of a base that none of the presets has."""
+        names = tuple(models)
+        if any(preset(name).transfer for name in names):
+            return
+        for f in dataclasses.fields(self):
+            if getattr(self, f.name) != f.default:
+                what = f"the preset {names[0]} has" if len(names) == 1 else "none of these presets has"
+                raise UsageError("OPTION-IGNORED", f"--{f.name.replace('_', '-')}", f"{what} no frozen base", "Take the preset vgg19, or leave it out.")
 
 
 @dataclass(frozen=True)
