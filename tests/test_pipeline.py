@@ -241,6 +241,7 @@ def test_train_alone(base: Path) -> None:
         "config.toml",
         "model.keras",
         "history.csv",
+        "dead_units.csv",
         "probe",
         "train",
         "validation",

@@ -57,9 +57,9 @@ def test_a_second_call_trains_nothing_again(made: tuple[Path, Done]) -> None:
 
 def test_the_table_says_that_this_is_not_the_article(made: tuple[Path, Done]) -> None:
     where, done = made
-    assert re.search(r"dense4-raw +plain +9\.00 % .* not run in full", done.out)
+    assert re.search(r"dense4-raw +plain +9\.00 % .* other data \(.*epoch 2 of 10, recipe scaled by 0\.2", done.out)
     text = (where / "table" / "reproduction.md").read_text()
-    assert "not run in full" in text
+    assert "recipe scaled by 0.2" in text
     with open(where / "table" / "reproduction_table.csv", newline="") as f:
         assert "dense4-raw" in {row["system"] if "system" in row else row["preset"] for row in csv.DictReader(f)}
     assert "<html" in (where / "table" / "reproduction.html").read_text()[:200]

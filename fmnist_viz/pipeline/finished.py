@@ -82,6 +82,9 @@ class FinishedRun:
         """What was asked for and what it ran on, as text; paths on a disk are shortened as in the manifest."""
         sections = self.about.get("config", {})
         flat = {name: _text(value) for section in sections.values() for name, value in section.items()}
+        plan = self.manifest.stages.get("training", {}).get("recipe")
+        if isinstance(plan, dict):  # what was carried out, where an option was left to the recipe
+            flat |= {name: _text(value) for name, value in plan.items() if isinstance(value, (bool, int, float, str))}
         git = self.about.get("git") or {}
         flat |= {"command": str(self.about.get("kind", "")), "program": str(self.about.get("version", "")), "commit": str(git.get("commit", ""))[:12]}
         flat["threads used"] = str(self.about.get("threads", ""))

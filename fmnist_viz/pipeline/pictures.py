@@ -53,7 +53,7 @@ def gather(ctx: Context, shown: Shown, model: ModelFile | None) -> PictureConten
 
 def _network(ctx: Context, shown: Shown, model: ModelFile | None) -> Iterator[Picture]:
     """What the network is and how it learned."""
-    if shown.seen.table:
+    if shown.seen.table and (model is not None or ctx.config.fit is not None):
         yield Picture("network", NetworkDisplay(shown.seen.table, shown.model), NETWORK, "From the image to the answer")
         yield Picture("layer_table", LayerTableDisplay(shown.seen.table))
     if (dead := read_dead_units(ctx.folder.path / "dead_units.csv")) is not None:
