@@ -143,6 +143,12 @@ def test_probe_is_recorded_before_training_and_after_every_epoch(trained: Traine
     np.testing.assert_allclose(softmax(logits[-1]), trained.model.predict(trained.probe.images, verbose=0), atol=1e-5)
 
 
+def test_a_model_without_relu_layers_has_no_dead_units(data: DataSet, tmp_path: Path) -> None:
+    made = train(tmp_path, data, model="dense", hidden="4", activation="sigmoid", epochs=1)
+    assert made.record["dead_units"] == {}
+    assert np.isfinite(made.record["history"]["loss"]).all()
+
+
 # --- TensorBoard's event files ----------------------------------------------------------------------------------------
 
 

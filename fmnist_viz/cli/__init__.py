@@ -14,6 +14,7 @@ from fmnist_viz.data.config import DataConfig
 from fmnist_viz.features.config import FeatureConfig
 from fmnist_viz.pipeline.config import VERSION, BroughtConfig, ModelFileConfig, ViewConfig
 from fmnist_viz.pipeline.reproduce import ReproduceConfig
+from fmnist_viz.pipeline.variants import SweepConfig
 from fmnist_viz.projection.config import MapConfig
 from fmnist_viz.training.config import ComputeConfig, FitConfig
 
@@ -223,6 +224,40 @@ def predict(
     ask(run, question, out=out, overwrite=overwrite, cache_dir=cache_dir)
 
 
+@app.command(rich_help_panel="Make")
+@takes(SweepConfig, DataConfig, ComputeConfig)
+def sweep(
+    config: Config = "",
+    vary: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--vary",
+            metavar="KEY=V1,V2",
+            help="What to change, one value at a time: hidden, activation, optimizer, learning-rate, epochs or batch-size. Commas part values; the widths of "
+            "one network are joined by dashes: hidden=4,16-16. May be given several times; without it the articles' list of improvements is tried.",
+            show_default=False,
+        ),
+    ] = None,
+    out: Annotated[
+        str, typer.Option("--out", help="Folder for table, figure, page and the HPARAMS tab's log folder; an earlier sweep in it is replaced.")
+    ] = "sweep",
+    cache_dir: CacheDir = "",
+    **configs: Any,
+) -> None:
+    """Change one setting at a time and say what each change bought, judged by held-out training images."""
+    from fmnist_viz.cli.sweep import run
+
+    run(
+        vary or [],
+        configs["SweepConfig"],
+        configs["DataConfig"],
+        configs["ComputeConfig"],
+        out=Path(out),
+        cache_dir=Path(cache_dir) if cache_dir else None,
+        line=command_line(sys.argv[1:]),
+    )
+
+
 @app.command(rich_help_panel="Look")
 @takes(DataConfig)
 def data(config: Config = "", **configs: Any) -> None:
@@ -236,11 +271,11 @@ def data(config: Config = "", **configs: Any) -> None:
 
 @app.command(rich_help_panel="Look")
 def models() -> None:
-    """List the presets."""
+    """List the presets: parameters, recipe, article, reported numbers."""
+    from fmnist_viz.cli.models import lines
     from fmnist_viz.cli.screen import printed
-    from fmnist_viz.models.zoo import PRESETS
 
-    printed(*(f"{p.name:10s} {p.parameters:>9,} parameters on 28×28×1, 10 classes   {p.summary}" for p in PRESETS.values()))
+    printed(*lines())
 
 
 @app.command(rich_help_panel="Look")

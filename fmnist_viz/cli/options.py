@@ -16,6 +16,7 @@ PANELS = {
     "DataConfig": "Data",
     "FitConfig": "Training",
     "ReproduceConfig": "Training",
+    "SweepConfig": "Training",
     "ModelFileConfig": "Model",
     "BroughtConfig": "Vectors and predictions made elsewhere",
     "ComputeConfig": "Computing",

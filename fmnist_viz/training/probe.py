@@ -41,7 +41,8 @@ class Twin:
         self._inner = keras.Model(self.model.inputs[0], [self.model.layers[-1].input, *outputs])
 
         def look(x: Any) -> tuple[Any, list[Any]]:
-            hidden, *fired = self._inner(x, training=False)
+            made = self._inner(x, training=False)
+            hidden, *fired = made if isinstance(made, (list, tuple)) else [made]  # Keras unpacks a list of one
             return hidden, [tf.reduce_max(f, axis=list(range(len(f.shape) - 1))) for f in fired]
 
         self._call = tf.function(look, reduce_retracing=True)
