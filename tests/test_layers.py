@@ -232,6 +232,7 @@ def test_models_of_several_inputs_are_refused() -> None:
 COUNTED = {
     "dense4-raw": 3_210, "dense4": 3_210, "dense4-lr-sweep": 3_210, "dense4-tuned": 3_210, "dense": 3_210,
     "dense128": 101_770, "fc4": 242_762, "cnn1": 693_962, "cnn3": 241_546, "cnn4": 1_221_546,
+    "vgg19": 24_224_330,
 }  # fmt: skip
 
 FOUR = ["dense", "dense_1"]
@@ -244,6 +245,10 @@ HIDDEN = {
     "cnn4": [
         "conv2d", "batch_normalization", "conv2d_1", "batch_normalization_1", "max_pooling2d", "conv2d_2", "batch_normalization_2",
         "conv2d_3", "batch_normalization_3", "max_pooling2d_1", "dense", "batch_normalization_4", "dense_1", "batch_normalization_5",
+    ],
+    "vgg19": [
+        *(f"block{block}_{layer}" for block, count in enumerate((2, 2, 4, 4, 4), 1) for layer in [*(f"conv{i + 1}" for i in range(count)), "pool"]),
+        "dense",
     ],
 }  # fmt: skip
 

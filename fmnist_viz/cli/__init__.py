@@ -16,7 +16,7 @@ from fmnist_viz.pipeline.config import VERSION, BroughtConfig, ModelFileConfig, 
 from fmnist_viz.pipeline.reproduce import ReproduceConfig
 from fmnist_viz.pipeline.variants import SweepConfig
 from fmnist_viz.projection.config import MapConfig
-from fmnist_viz.training.config import ComputeConfig, FitConfig
+from fmnist_viz.training.config import ComputeConfig, FitConfig, TransferConfig
 
 app = typer.Typer(
     name="fmnist-viz",
@@ -46,7 +46,7 @@ def common(
 
 
 @app.command("train-and-export", rich_help_panel="Make")
-@takes(FitConfig, DataConfig, FeatureConfig, MapConfig, ViewConfig, ComputeConfig)
+@takes(FitConfig, TransferConfig, DataConfig, FeatureConfig, MapConfig, ViewConfig, ComputeConfig)
 def train_and_export(
     config: Config = "",
     out: Out = "",
@@ -64,7 +64,7 @@ def train_and_export(
 
 
 @app.command(rich_help_panel="Make")
-@takes(FitConfig, DataConfig, ViewConfig, ComputeConfig)
+@takes(FitConfig, TransferConfig, DataConfig, ViewConfig, ComputeConfig)
 def train(
     config: Config = "", out: Out = "", cache_dir: CacheDir = "", fresh: Fresh = False, overwrite: Overwrite = False, resume: Resume = False, **configs: Any
 ) -> None:
@@ -107,6 +107,7 @@ def _make(
     names = {
         "DataConfig": "data",
         "FitConfig": "fit",
+        "TransferConfig": "transfer",
         "ModelFileConfig": "model_file",
         "BroughtConfig": "brought",
         "ComputeConfig": "compute",
@@ -161,9 +162,11 @@ def report(run: Run, cache_dir: CacheDir = "", trust_model: TrustModel = False) 
 
 
 @app.command(rich_help_panel="Make")
-@takes(ReproduceConfig, DataConfig, ComputeConfig)
+@takes(ReproduceConfig, TransferConfig, DataConfig, ComputeConfig)
 def reproduce(
-    names: Annotated[list[str] | None, typer.Argument(help="Presets; all of the articles' where none is named.", show_default=False)] = None,
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Presets; by default all of the articles' but vgg19, whose features take hours.", show_default=False)
+    ] = None,
     config: Config = "",
     out: Annotated[str, typer.Option("--out", help="Folder for the table as Markdown, CSV and a page.")] = "reproduction",
     ledger: Annotated[
@@ -181,6 +184,7 @@ def reproduce(
         configs["ReproduceConfig"],
         configs["DataConfig"],
         configs["ComputeConfig"],
+        configs["TransferConfig"],
         out=Path(out),
         ledger=Path(ledger) if ledger else None,
         cache_dir=Path(cache_dir) if cache_dir else None,

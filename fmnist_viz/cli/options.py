@@ -15,6 +15,7 @@ from fmnist_viz.core.errors import UsageError
 PANELS = {
     "DataConfig": "Data",
     "FitConfig": "Training",
+    "TransferConfig": "Frozen base (vgg19)",
     "ReproduceConfig": "Training",
     "SweepConfig": "Training",
     "ModelFileConfig": "Model",

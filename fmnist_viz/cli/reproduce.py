@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from fmnist_viz.data.config import DataConfig
 from fmnist_viz.pipeline.reproduce import ReproduceConfig, Reproduction, check_names, reproduce, stages, unfinished
-from fmnist_viz.training.config import ComputeConfig
+from fmnist_viz.training.config import ComputeConfig, TransferConfig
 
 if TYPE_CHECKING:
     from fmnist_viz.analysis.reproduction import Reproduction as Reproduced
@@ -21,6 +21,7 @@ def run(
     config: ReproduceConfig,
     data: DataConfig,
     compute: ComputeConfig,
+    transfer: TransferConfig,
     *,
     out: Path,
     ledger: Path | None,
@@ -35,8 +36,10 @@ def run(
     from fmnist_viz.core.threads import set_threads, usable_cores
     from fmnist_viz.data import load
     from fmnist_viz.export.reproduction.writer import write_reproduction
+    from fmnist_viz.pipeline.transfer import frozen_base
 
     wanted = check_names(names)
+    transfer.only_for(wanted)
     ledger = ledger or (LEDGER if LEDGER.exists() else out / "reproduction.csv")
     read_ledger(ledger)  # a damaged ledger should cost seconds, not a night
     screen = Screen()
@@ -45,7 +48,8 @@ def run(
         found = load(data, progress=screen)
         digests = {part.split: part.digest() for part in (found.train, found.test) if part is not None}
         cache = Cache((cache_dir or default_cache_dir()).absolute(), report=screen.warn)
-        work = Reproduction(found, digests, config, compute, threads, cache, ledger, screen)
+        base = frozen_base(wanted, transfer, found, threads, cache, screen)
+        work = Reproduction(found, digests, config, compute, threads, cache, ledger, screen, transfer=transfer, base=base)
         if not table_only:
             reproduce(work, wanted)
         else:

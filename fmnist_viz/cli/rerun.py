@@ -15,7 +15,7 @@ from fmnist_viz.pipeline.config import BroughtConfig, ModelFileConfig, RunConfig
 from fmnist_viz.pipeline.folder import verify
 from fmnist_viz.pipeline.job import Request, run_job
 from fmnist_viz.projection.config import MapConfig
-from fmnist_viz.training.config import ComputeConfig, FitConfig
+from fmnist_viz.training.config import ComputeConfig, FitConfig, TransferConfig
 
 
 def rerun(run: Path, cache_dir: Path | None, *, trust_model: bool = False) -> None:
@@ -26,7 +26,8 @@ def rerun(run: Path, cache_dir: Path | None, *, trust_model: bool = False) -> No
     if about["kind"] == "compare":
         raise BadInput("NO-RUN", run, "holds a comparison, not a run", "Use fmnist-viz compare with the same runs.")
     parts = {"data": DataConfig, "features": FeatureConfig, "maps": MapConfig, "view": ViewConfig, "compute": ComputeConfig}
-    parts |= {"fit": FitConfig} if about["kind"] == "train-and-export" else {"model_file": ModelFileConfig, "brought": BroughtConfig}
+    own = {"fit": FitConfig, "transfer": TransferConfig}
+    parts |= own if about["kind"] == "train-and-export" else {"model_file": ModelFileConfig, "brought": BroughtConfig}
     known = {f.name for part in parts.values() for f in dataclasses.fields(part)}
     values = read_toml(str(run / "config.toml"), known)
     made = {name: part(**{f.name: values[f.name] for f in dataclasses.fields(part) if f.name in values}) for name, part in parts.items()}

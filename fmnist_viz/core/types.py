@@ -98,6 +98,35 @@ class LabeledImages:
         h.update("\n".join(self.sample_ids.tolist()).encode())
         return h.hexdigest()
 
+    @property
+    def inputs(self) -> NDArray[Any]:
+        """What a network that is trained on them is fed: the images themselves."""
+        return self.images
+
+
+@dataclass(frozen=True)
+class LabeledFeatures(LabeledImages):
+    """Images with what a frozen network made of each: features float32 (n, d). These, not the images, are fed to what is trained."""
+
+    features: NDArray[np.float32]
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "features", read_only(self.features, np.float32, (len(self.images), None), "features"))
+
+    @property
+    def inputs(self) -> NDArray[np.float32]:
+        return self.features
+
+    def take(self, rows: NDArray[np.integer[Any]]) -> LabeledFeatures:
+        """The given rows, in that order, with their features."""
+        return with_features(super().take(rows), self.features[rows])
+
+
+def with_features(images: LabeledImages, features: NDArray[np.float32]) -> LabeledFeatures:
+    """Images and their features float32 (n, d), row by row."""
+    return LabeledFeatures(images.images, images.labels, images.class_names, images.sample_ids, images.split, images.source, features)
+
 
 @dataclass(frozen=True)
 class DataSet:

@@ -76,8 +76,8 @@ def extract(
     """
     n, classes = len(images), len(images.class_names)
     order = np.concatenate([query_rows, np.setdiff1d(np.arange(n), query_rows)]).astype(np.int64)
+    check_need(layers, n, len(query_rows), folder, pool=pool, keep_raw=keep_raw, max_disk=max_disk)
     plan = [Layer(info, pooled_width(info, pool), folder / f"layer_{i:03d}", pool == "average" and len(info.shape) >= 3) for i, info in enumerate(layers)]
-    _check_need(plan, n, len(query_rows), folder, keep_raw=keep_raw, max_disk=max_disk)
     for layer in plan:
         _open(layer, n, keep_raw, seed, progress)
     logits, done = ShardWriter(folder / "logits"), 0
@@ -96,13 +96,14 @@ def extract(
     return made | _close_outputs(folder, order, classes) if outputs else made
 
 
-def _check_need(plan: list[Layer], n: int, queries: int, folder: Path, *, keep_raw: bool, max_disk: float) -> None:
-    """Raise ResourceError where the pass would take more disk or memory than there is, or than is allowed."""
-    need, what = disk_need([layer.width for layer in plan], n, queries, keep_raw=keep_raw), f"{len(plan)} layers of {n:,} images"
+def check_need(layers: list[LayerInfo], n: int, queries: int, folder: Path, *, pool: str, keep_raw: bool, max_disk: float) -> None:
+    """Raise ResourceError where a pass of n images would take more disk or memory than there is, or than is allowed."""
+    widths = {info.name: pooled_width(info, pool) for info in layers}
+    need, what = disk_need(list(widths.values()), n, queries, keep_raw=keep_raw), f"{len(layers)} layers of {n:,} images"
     if need > max_disk * 1e9:
         remedy = "Choose fewer --layers, use --pool average or fewer --points, or raise --max-disk."
         raise ResourceError("FEATURES-DISK", what, f"would need {need / 1e9:.3g} GB of disk, --max-disk allows {max_disk:g} GB", remedy)
-    held = {layer.info.name: SinglePassPCA.memory(n, layer.width, REDUCED_WIDTH) for layer in plan if layer.wide}
+    held = {name: SinglePassPCA.memory(n, width, REDUCED_WIDTH) for name, width in widths.items() if width > RAW_WIDTH}
     if sum(held.values()) > SKETCH_BYTES:
         fact = f"would need {sum(held.values()) / 1e9:.1f} GB of memory to reduce, {SKETCH_BYTES / 1e9:.1f} GB are allowed"
         raise ResourceError("LAYER-WIDE", ", ".join(held), fact, "Use --pool average, or name fewer --layers.")

@@ -29,15 +29,17 @@ def weight_rows(model: keras.Model, class_means: dict[str, NDArray[np.float64]],
     """Every weight of two or more axes that is no bias, units as rows: dense kernels (in, out), convolutions (h, w, in, out), their depthwise and
     transposed kin, and of other layers the last axis as units.
 
+    Of a network on a frozen base only what was trained is taken.
+
     A unit's favoured class is the one with the largest mean activation over the mapped images (maps are averaged first); an output unit favours its own class.
     """
     found: list[WeightRows] = []
-    graph = calls(model)
+    graph, trained = calls(model), bool(model.trainable_weights)
     for layer in model.layers:
         output = layer.name in graph and any(tensor is model.outputs[0] for tensor in graph[layer.name].outputs)
         for weight in layer.weights:
             value = np.asarray(weight, np.float32)
-            if value.ndim < 2 or weight.name.endswith("bias"):  # attention's and recurrent layers' biases have two axes
+            if value.ndim < 2 or (trained and not weight.trainable) or weight.name.endswith("bias"):  # attention's and recurrent layers' biases have two axes
                 continue
             value = _units_last(value, type(layer).__name__, weight.name)
             units = value.shape[-1]

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 # Layers that only rescale pixels are data preparation: their map would be the map of the pixels.
 RESCALING = ("Rescaling", "Normalization")
+RESIZING = ("Resizing",)
 SPECIAL = ("pixels", "logits", "probabilities")  # representations that every model has
 
 
@@ -72,6 +73,10 @@ def _why_skipped(call: Call, value: np.ndarray, values: dict[int, np.ndarray], m
         return "input"
     if type(call.layer).__name__ in RESCALING:
         return "rescales the pixels"
+    if type(call.layer).__name__ in RESIZING:
+        return "resizes the pixels"
+    if len(call.inputs) > 1 and all(tensor is call.inputs[0] for tensor in call.inputs) and type(call.layer).__name__ == "Concatenate":
+        return "copies its input"
     if call.outputs[0] is model.outputs[0] or call.outputs[0] is logits:
         return "output: see logits and probabilities"
     before = values.get(id(call.inputs[0])) if len(call.inputs) == 1 else None

@@ -46,6 +46,7 @@ class Preset:
     pixels: str = "0-1"
     init: str = "keras"
     plain: Recipe = PLAIN
+    transfer: bool = False  # the body stands on VGG19's frozen features (models.transfer) in place of the rescaled pixels
 
     def recipe(self, name: str) -> Recipe:
         """The preset's recipe "plain" or "article"."""
@@ -116,6 +117,11 @@ def _cnn4(layers: Any, _: Hidden) -> list[Any]:
     return [*first, *second, n.flat(), n.dense(512), n.norm(), n.drop(0.5), n.dense(128), n.norm(), n.drop(0.5)]
 
 
+def _vgg19_head(layers: Any, _: Hidden) -> list[Any]:
+    n = _Namer(layers)
+    return [n.dense(512), n.drop(0.5)]
+
+
 def compact_body(widths: tuple[int, int, int], *, twice: bool, drop: float) -> Body:
     """Three 3×3 convolutions with batch normalisation, pooled before they are normalised (a quarter of the values to pass), the last of
     them `twice` on request, then the mean of each feature map."""
@@ -137,6 +143,8 @@ _BEGINNER = Recipe(epochs=10, batch_size=32, held_out="test")
 _TUTORIAL = Recipe(epochs=5, batch_size=32, order="repeat", held_out="none")
 # the four convolutional articles: a random fifth held out under seed 13, ten plain epochs, then fifty of distorted images
 _FOUR_CNNS = Recipe(epochs=10, augmented_epochs=50, held_out="random", held_out_share=0.2, split_seed=13, augmentation=Augmentation())
+# the fourth of that article: the head alone is trained, on features taken once; so nothing can be distorted
+_TRANSFER = Recipe(epochs=50, held_out="random", held_out_share=0.2, split_seed=13)
 
 PRESETS: dict[str, Preset] = {
     preset.name: preset
@@ -160,6 +168,9 @@ PRESETS: dict[str, Preset] = {
         Preset("cnn1", "32 3×3 filters, max pooling, dropout 0.2, 128 ReLU units, softmax", 693_962, _cnn1, _FOUR_CNNS),
         Preset("cnn3", "32, 64 and 128 3×3 filters with pooling and dropout, 128 ReLU units", 241_546, _cnn3, _FOUR_CNNS),
         Preset("cnn4", "32, 32, 64 and 128 3×3 filters with batch normalisation, 512 and 128 ReLU units", 1_221_546, _cnn4, _FOUR_CNNS),
+        Preset(
+            "vgg19", "VGG19 of ImageNet, frozen, on images of 150×150; 512 ReLU units on it are trained", 24_224_330, _vgg19_head, _TRANSFER, transfer=True
+        ),
     )
 }  # fmt: skip
 
@@ -171,10 +182,14 @@ def preset(name: str) -> Preset:
     return PRESETS[name]
 
 
-def build(name: str, *, input_shape: tuple[int, int, int], classes: int, seed: int, policy: str = "float32", hidden: Hidden | None = None) -> keras.Model:
+def build(
+    name: str, *, input_shape: tuple[int, ...], classes: int, seed: int, policy: str = "float32", hidden: Hidden | None = None, base: keras.Model | None = None
+) -> keras.Model:
     """A fresh model that takes raw pixel values 0..255 (n, h, w, c) and returns probabilities (n, classes), float32.
 
     The scaling of the pixels is a layer of the model, so that a saved file needs no recipe to be used. Weights and dropout follow `seed`.
+    Of a transfer preset an `input_shape` (d,) gives the head alone, which takes features; else it stands on `base`, whose layers it shares,
+    or on a new one with random weights.
     """
     row = preset(name)
     import keras
@@ -183,9 +198,7 @@ def build(name: str, *, input_shape: tuple[int, int, int], classes: int, seed: i
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(policy)
     try:
-        inputs = keras.Input(input_shape, name="pixels")
-        factor, offset = SCALES[row.pixels]
-        outputs = keras.layers.Rescaling(factor, offset, name="rescaling")(inputs)
+        inputs, outputs = _start(row, input_shape, base)
         for layer in row.body(keras.layers, hidden or Hidden()):
             outputs = layer(outputs)
         # The softmax stays in float32 under a mixed policy: probabilities of 16 bits tie.
@@ -196,6 +209,23 @@ def build(name: str, *, input_shape: tuple[int, int, int], classes: int, seed: i
     if row.init == "pytorch":
         _initialise_as_pytorch(model, seed)
     return model
+
+
+def _start(row: Preset, input_shape: tuple[int, ...], base: keras.Model | None) -> tuple[Any, Any]:
+    """The symbolic input, and what the preset's own layers are given."""
+    import keras
+
+    from fmnist_viz.models.transfer import build_base
+
+    if row.transfer and len(input_shape) == 1:
+        features = keras.Input(input_shape, name="features")
+        return features, features
+    if row.transfer:
+        base = base or build_base((input_shape[0], input_shape[1], input_shape[2]))
+        return base.inputs[0], base.outputs[0]
+    inputs = keras.Input(input_shape, name="pixels")
+    factor, offset = SCALES[row.pixels]
+    return inputs, keras.layers.Rescaling(factor, offset, name="rescaling")(inputs)
 
 
 def _initialise_as_pytorch(model: keras.Model, seed: int) -> None:

@@ -12,8 +12,9 @@ from typing import Any
 from fmnist_viz.core.config import check_options, digest, option
 from fmnist_viz.data.config import DataConfig
 from fmnist_viz.features.config import FeatureConfig
+from fmnist_viz.models.zoo import preset
 from fmnist_viz.projection.config import MapConfig
-from fmnist_viz.training.config import ComputeConfig, FitConfig
+from fmnist_viz.training.config import ComputeConfig, FitConfig, TransferConfig
 
 VERSION = "0.1.0"
 LIBRARIES = (
@@ -82,7 +83,7 @@ class BroughtConfig:
 
 @dataclass(frozen=True)
 class RunConfig:
-    """`fit` is None where nothing is trained, `model_file` and `brought` are None where something is."""
+    """`fit` is None where nothing is trained, `model_file` and `brought` are None where something is; `transfer` where no preset has a frozen base."""
 
     data: DataConfig = field(default_factory=DataConfig)
     features: FeatureConfig = field(default_factory=FeatureConfig)
@@ -92,13 +93,20 @@ class RunConfig:
     fit: FitConfig | None = None
     model_file: ModelFileConfig | None = None
     brought: BroughtConfig | None = None
+    transfer: TransferConfig | None = None
+
+    def __post_init__(self) -> None:
+        transfer = self.transfer or TransferConfig()
+        models = (self.fit.model,) if self.fit else ()
+        transfer.only_for(models)
+        object.__setattr__(self, "transfer", transfer if any(preset(name).transfer for name in models) else None)
 
     @property
     def sections(self) -> list[Any]:
-        parts = (self.data, self.fit, self.model_file, self.brought, self.compute, self.features, self.maps, self.view)
+        parts = (self.data, self.fit, self.transfer, self.model_file, self.brought, self.compute, self.features, self.maps, self.view)
         return [part for part in parts if part is not None]
 
-    def digest(self, *, command: str, data: str, threads: int, model: str = "", brought: str = "") -> str:
+    def digest(self, *, command: str, data: str, threads: int, model: str = "", brought: str = "", base: str = "") -> str:
         """Digest of what decides the content: where data and model come from does not count, what they hold does."""
         parts = {type(part).__name__: dataclasses.asdict(part) for part in self.sections}
         parts["DataConfig"] = {"sha256": data}
@@ -107,6 +115,8 @@ class RunConfig:
             parts["ModelFileConfig"] = {"sha256": model, "pixel_range": self.model_file.pixel_range, "classes": self.model_file.classes}
         if self.brought:
             parts["BroughtConfig"] = {"sha256": brought}
+        if self.transfer:
+            parts["TransferConfig"] = {**dataclasses.asdict(self.transfer.preparation), "weights": base}
         return digest({"command": command, "version": VERSION, **parts})
 
 

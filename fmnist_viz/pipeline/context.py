@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from fmnist_viz.core.types import DataSet, LabeledImages
     from fmnist_viz.pipeline.brought import Brought
     from fmnist_viz.pipeline.features import ModelFile
+    from fmnist_viz.pipeline.transfer import FrozenBase
 
 
 @dataclass
@@ -41,6 +42,7 @@ class Context:
     model: ModelFile | None = None  # the model to export; None where one is trained
     resume: bool = False  # go on with an unfinished training
     brought: Brought | None = None  # vectors and predictions made elsewhere
+    base: FrozenBase | None = None  # of a transfer preset
     seconds: dict[str, float] = field(default_factory=dict)
 
     @property

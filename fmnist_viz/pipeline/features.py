@@ -255,7 +255,7 @@ def look(ctx: Context, model: ModelFile, images: LabeledImages, digest: str) -> 
         proba = LayerFeatures(entries["probabilities"].path).vectors()
         predictions = Predictions(images.sample_ids, images.labels, proba, images.class_names, model.name)
         last = penultimate(table)
-        if last and ctx.data.train is not None:
+        if last and ctx.data.train is not None and ctx.base is None:  # a frozen base would take hours for them
             wanted = [row for row in table if row.name == last]
             layer_features(ctx, model, ctx.data.train, ctx.digests["train"], wanted, outputs=False, task=f"{last} of the training images", scale=scale)
     return Seen(table, sources, predictions, means, last, model.name)

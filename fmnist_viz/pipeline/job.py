@@ -26,6 +26,7 @@ from fmnist_viz.pipeline.context import Context, mapped_images, scratch_folder
 from fmnist_viz.pipeline.features import ModelFile
 from fmnist_viz.pipeline.folder import RunFolder
 from fmnist_viz.pipeline.preflight import check_request
+from fmnist_viz.pipeline.transfer import frozen_base, warning_of
 
 if TYPE_CHECKING:
     from fmnist_viz.core.types import DataSet, LabeledImages
@@ -95,12 +96,19 @@ def run_job(request: Request) -> Result:
             warnings.append(note)
             progress.warn(note)
     digests = {part.split: part.digest() for part in (data.train, data.test) if part is not None}
+    base = frozen_base((config.fit.model,) if config.fit else (), config.transfer, data, threads, cache, progress)
+    if base is not None and base.weights.warning:
+        warnings.append(base.weights.warning)
+    if model is not None and (known := warning_of(model.path)):
+        warnings.append(known)
+        progress.warn(known)
     digest = config.digest(
         command=request.command,
         data=str(sorted(digests.items())),
         threads=threads,
         model=model.sha256 if model else "",
         brought=brought.sha256 if brought else "",
+        base=base.weights.digest if base else "",
     )
     path = request.out or default_folder(config, digest, fresh=request.fresh)
     folder = RunFolder(path)
@@ -111,12 +119,12 @@ def run_job(request: Request) -> Result:
         progress.warn(f"{path}: {faults[0]}; making what is damaged again")
     elif request.fresh and request.out and done is not None and not request.overwrite:
         raise OutputBusy("OUT-TAKEN", path, "holds this very run", "Leave out --out to make a new one beside it, or add --overwrite to replace it.")
-    check_request(config, data, cache, model, maps=request.command != "train", brought=brought)
+    check_request(config, data, cache, model, maps=request.command != "train", brought=brought, base=base)
     need_space(path, RUN_BYTES, what="a run")
     need_space(cache.root, RUN_BYTES, what="the cache")
     with folder.open(digest=digest, overwrite=request.overwrite), scratch_folder(cache) as scratch:
         runner: Runner = LocalRunner() if request.workers and threads > 1 else InlineRunner()
-        ctx = Context(config, data, digests, cache, folder, runner, progress, threads, scratch, warnings, model, request.resume, brought)
+        ctx = Context(config, data, digests, cache, folder, runner, progress, threads, scratch, warnings, model, request.resume, brought, base)
         try:
             _begin(ctx, request, digest)
             (_train_only if request.command == "train" else _whole)(ctx, request)

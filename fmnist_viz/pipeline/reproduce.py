@@ -16,14 +16,15 @@ from fmnist_viz.core.config import check_options, option
 from fmnist_viz.core.errors import BadInput, Diverged, UsageError
 from fmnist_viz.core.ledger import LedgerRow, append_row, counts_text
 from fmnist_viz.core.progress import Progress
-from fmnist_viz.core.types import DataSet
+from fmnist_viz.core.types import DataSet, LabeledFeatures
 from fmnist_viz.models.zoo import PRESETS, preset
 from fmnist_viz.pipeline.config import VERSION
 from fmnist_viz.pipeline.job import git_state
 from fmnist_viz.pipeline.training import Training, run_training
-from fmnist_viz.training.config import ComputeConfig, FitConfig
+from fmnist_viz.pipeline.transfer import FrozenBase
+from fmnist_viz.training.config import ComputeConfig, FitConfig, TransferConfig
 
-# all that an article describes and that trains on this data as it is
+# all that an article describes and that trains on this data as it is; vgg19 is trained where it is named: its features take hours of a processor
 ARTICLES = ("dense4-raw", "dense4", "dense4-lr-sweep", "dense4-tuned", "dense128", "fc4", "cnn1", "cnn3", "cnn4")
 
 
@@ -64,9 +65,16 @@ class Reproduction:
     ledger: Path
     progress: Progress
     rows: list[LedgerRow] = field(default_factory=list)
+    transfer: TransferConfig = field(default_factory=TransferConfig)
+    base: FrozenBase | None = None  # of the presets that stand on one
 
     def training(self, stage: Stage) -> Training:
-        return Training(self.data, self.digests, stage.fit, self.compute, self.threads, stage.seed)
+        base = self.base if PRESETS[stage.preset].transfer else None
+        return Training(self.data, self.digests, stage.fit, self.compute, self.threads, stage.seed, base)
+
+    def options(self, stage: Stage) -> str:
+        """What differs from the recipe, as the ledger names it."""
+        return self.transfer.differing() if PRESETS[stage.preset].transfer else ""
 
 
 def check_names(names: Sequence[str]) -> tuple[str, ...]:
@@ -82,10 +90,10 @@ def stages(names: Sequence[str], config: ReproduceConfig) -> list[Stage]:
     for name in names:
         recipe = PRESETS[name].article
         plain, augmented = config.scaled(recipe.epochs), config.scaled(recipe.augmented_epochs)
-        for seed in range(config.seeds):
+        for seed in range(config.seeds if plain else 0):
             found.append(Stage(name, "plain", seed, FitConfig(model=name, recipe="article", epochs=plain, augmented_epochs=0), recipe.epochs))
         for seed in range(config.seeds if augmented and config.stages == "all" else 0):
-            fit = FitConfig(model=name, recipe="article", epochs=plain, augmented_epochs=augmented)
+            fit = FitConfig(model=name, recipe="article", epochs=plain or -1, augmented_epochs=augmented)
             found.append(Stage(name, "augmented", seed, fit, recipe.length))
     return found
 
@@ -97,6 +105,8 @@ def reproduce(work: Reproduction, names: Sequence[str]) -> list[LedgerRow]:
     """
     if work.data.train is None:
         raise UsageError("NO-SPLIT", "reproduce", "the data has no training split", "Give --data with one, or leave it out for Fashion-MNIST.")
+    if work.base is not None:
+        work.base.model  # noqa: B018 - weights that are not to be had should cost seconds
     todo = stages(names, work.config)
     for number, stage in enumerate(todo, 1):
         work.progress.say(f"[{number}/{len(todo)}] {stage.preset}, {stage.stage} stage, seed {stage.seed}")
@@ -141,7 +151,12 @@ def _train_and_test(work: Reproduction, training: Training, temp: Path) -> dict[
 
     model = keras.saving.load_model(temp / "model.keras", compile=False, safe_mode=True)
     test = work.data.test
-    proba = np.asarray(model.predict(test.images, batch_size=500, verbose=0), np.float32)
+    if training.base is not None:
+        features = training.base.features(work.data, work.digests).test
+        assert isinstance(features, LabeledFeatures)
+        proba = training.base.probabilities(model, features)
+    else:
+        proba = np.asarray(model.predict(test.images, batch_size=500, verbose=0), np.float32)
     keras.backend.clear_session()
     if not np.isfinite(proba).all():
         raise BadInput("NOT-FINITE", training.config.model, "the trained model gives values that are not finite", "Try a smaller --learning-rate.")
@@ -180,7 +195,7 @@ def _row(work: Reproduction, stage: Stage, record: dict[str, Any], *, finished: 
         epochs_full=stage.full,
         epochs_scale=work.config.epochs_scale,
         finished=finished,
-        options="",
+        options=work.options(stage),
         precision=str(record.get("precision", work.compute.precision)),
         device=str(record.get("device", work.compute.device)),
         threads=work.threads,

@@ -22,13 +22,14 @@ from fmnist_viz.data.split import random_rows, stratified_rows, train_validation
 from fmnist_viz.pipeline.config import code_digest, versions
 from fmnist_viz.pipeline.context import Context
 from fmnist_viz.pipeline.tensorflow import load_tensorflow
+from fmnist_viz.pipeline.transfer import FrozenBase
 from fmnist_viz.training.config import ComputeConfig, FitConfig
 
 if TYPE_CHECKING:
     from fmnist_viz.training.fit import Pictures
 
 PROBE = 2000  # images that are looked at before training and after every epoch
-TRAINING_CODE = ("models/zoo.py", "models/recipe.py", "training", "data/split.py")  # whose sources decide a training's weights
+TRAINING_CODE = ("models/zoo.py", "models/recipe.py", "models/transfer.py", "training", "data/split.py")  # whose sources decide a training's weights
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,7 @@ class Training:
     compute: ComputeConfig
     threads: int
     seed: int
+    base: FrozenBase | None = None
 
     def key(self) -> dict[str, Any]:
         return {
@@ -54,6 +56,7 @@ class Training:
             "seed": self.seed,
             "train": self.digests["train"],
             "probe": self.digests["test"],
+            "base": self.base.key() if self.base else None,
             "versions": versions("tensorflow", "keras", "numpy"),
         }
 
@@ -77,7 +80,7 @@ def train(ctx: Context) -> Entry:
     """Train as configured and publish model, history, probe recordings and event files into the run folder."""
     config = ctx.config.fit
     assert config is not None
-    training = Training(ctx.data, ctx.digests, config, ctx.config.compute, ctx.threads, ctx.seed)
+    training = Training(ctx.data, ctx.digests, config, ctx.config.compute, ctx.threads, ctx.seed, ctx.base)
     with ctx.timed("training"):
         entry = ctx.cache.fetch("training", training.key(), lambda temp: _train(ctx, training, temp))
         run = ctx.folder
@@ -90,6 +93,8 @@ def train(ctx: Context) -> Entry:
     if entry.hit:
         ctx.progress.say(f"training: this one has run before; taken from the cache ({entry.key[:8]})")
     facts = {k: v for k, v in entry.record.items() if k != "history"}
+    if ctx.base is not None:
+        facts["base"] = ctx.base.record()
     run.record("training", ctx.facts("training", cached=entry.hit, **facts))
     return entry
 
@@ -121,8 +126,11 @@ def run_training(training: Training, cache: Cache, result: Path, progress: Progr
     from fmnist_viz.training.device import choose_device
     from fmnist_viz.training.fit import Places, fit
 
-    config, data, seed = training.config, training.data, training.seed
+    config, seed, base = training.config, training.seed, training.base
     device = choose_device(training.compute)
+    if base is not None:
+        training = dataclasses.replace(training, data=base.features(training.data, training.digests))
+    data = training.data
     if device.policy != "float32":
         progress.say(f"training in {device.policy} ({device.why}); features, probabilities and weights stay float32")
     images, watched = split(training)
@@ -132,7 +140,7 @@ def run_training(training: Training, cache: Cache, result: Path, progress: Progr
     with folder_lock(state), _saying_how_to_go_on(state, config, progress):
         return fit(
             images, watched, probe, Places(result, boards, state, before), config=config, device=device, seed=seed, progress=progress,
-            pictures=pictures(data.class_names), resume=resume,
+            pictures=pictures(data.class_names), resume=resume, base=base.model if base else None,
         )  # fmt: skip
 
 

@@ -19,16 +19,16 @@ BASE = "base"
 
 @dataclass(frozen=True)
 class SweepConfig:
-    """The base training. Zero, or an empty text, leaves a setting to the recipe of the preset's author, without its augmented epochs."""
+    """The base training. -1, or an empty text, leaves a setting to the recipe of the preset's author, without its augmented epochs."""
 
     model: str = option("dense", "Preset that is varied.")
     seeds: int = option(3, "Trainings of the base and of each variant; their seeds count from 0.", unit="trainings", low=1, high=1000)
     hidden: str = option("", "Hidden layers of the base, for the preset dense: widths separated by commas; by default 4,4.")
     activation: str = option("", "Activation of the base, for the preset dense: relu, sigmoid or tanh; by default relu.", choices=("", *ACTIVATIONS))
     optimizer: str = option("recipe", "Optimiser of the base: adam, sgd or rmsprop; recipe: the author's, for dense adam.", choices=("recipe", *OPTIMIZERS))
-    learning_rate: float = option(0.0, "Learning rate of the base; 0: the author's, for dense 0.001.", low=0)
-    epochs: int = option(0, "Epochs of the base; 0: the author's, for dense 10.", unit="epochs", low=0, high=5000)
-    batch_size: int = option(0, "Images per training step of the base; 0: the author's, for dense 32.", unit="images", low=0, high=65536)
+    learning_rate: float = option(-1.0, "Learning rate of the base; -1: the author's, for dense 0.001.", low=-1)
+    epochs: int = option(-1, "Epochs of the base; -1: the author's, for dense 10.", unit="epochs", low=-1, high=5000)
+    batch_size: int = option(-1, "Images per training step of the base; -1: the author's, for dense 32.", unit="images", low=-1, high=65536)
     validation: int = option(
         0,
         "Training images held out, stratified under the seed, to judge by in place of the test split, which is not looked at; 0: a fifth.",
@@ -53,7 +53,7 @@ class SweepConfig:
             epochs=plan.epochs,
             batch_size=plan.batch_size,
             optimizer=plan.optimizer if plan.optimizer in OPTIMIZERS else "recipe",
-            learning_rate=plan.learning_rate if plan.schedule == "constant" else 0.0,
+            learning_rate=plan.learning_rate if plan.schedule == "constant" else -1.0,
         )
 
     def held_out(self, images: int) -> int:

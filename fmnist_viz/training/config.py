@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from fmnist_viz.core.config import check_options, option
 from fmnist_viz.core.errors import UsageError
 from fmnist_viz.models.recipe import Augmentation, Recipe
+from fmnist_viz.models.transfer import PREPROCESSINGS, SMALLEST, BaseWeights, Preparation, find_weights
 from fmnist_viz.models.zoo import ACTIVATIONS, Hidden, preset
 
 OPTIMIZERS = ("adam", "sgd", "rmsprop")
@@ -15,20 +17,20 @@ OPTIMIZERS = ("adam", "sgd", "rmsprop")
 
 @dataclass(frozen=True)
 class FitConfig:
-    """Zero, or -1 where zero means something, leaves a setting to the recipe; `plan` is what results."""
+    """-1 leaves a setting to the recipe; `plan` is what results."""
 
     model: str = option("cnn1", "Preset to train (fmnist-viz models lists them).")
     recipe: str = option(
         "plain", "Training recipe: plain (the same for all presets) or article (exactly the author's); every other option overrides it.",
         choices=("plain", "article"),
     )  # fmt: skip
-    epochs: int = option(0, "Passes over the training images; 0: the recipe's (plain: 5).", unit="epochs", low=0, high=10000)
+    epochs: int = option(-1, "Passes over the training images; -1: the recipe's (plain: 5).", unit="epochs", low=-1, high=10000)
     augmented_epochs: int = option(
         -1, "Further passes over randomly distorted images with the same weights; -1: the recipe's (plain: none).", unit="epochs", low=-1, high=10000
     )  # fmt: skip
-    batch_size: int = option(0, "Images per training step; 0: the recipe's (plain: 256).", unit="images", low=0, high=65536)
+    batch_size: int = option(-1, "Images per training step; -1: the recipe's (plain: 256).", unit="images", low=-1, high=65536)
     optimizer: str = option("recipe", "Optimiser: adam, sgd or rmsprop; recipe: the recipe's (plain: adam).", choices=("recipe", *OPTIMIZERS))
-    learning_rate: float = option(0.0, "Step size of the optimiser; 0: the recipe's (plain: 0.001, Keras's own default for Adam).", low=0)
+    learning_rate: float = option(-1.0, "Step size of the optimiser; -1: the recipe's (plain: 0.001, Keras's own default for Adam).", low=-1)
     # 5,000 of 60,000 give the validation accuracy an interval of about one point; the test split stays untouched
     validation: int = option(
         -1,
@@ -47,10 +49,17 @@ class FitConfig:
     def __post_init__(self) -> None:
         check_options(self)
         preset(self.model)
+        for name, least in (("epochs", "at least 1"), ("batch_size", "at least 1"), ("learning_rate", "a positive number")):
+            if getattr(self, name) != -1 and getattr(self, name) <= 0:
+                flag = "--" + name.replace("_", "-")
+                raise UsageError("OPTION-RANGE", flag, f"{getattr(self, name):g} would train nothing", f"Give {least}, or -1 for the recipe's.")
         for name in ("hidden", "activation"):
             if getattr(self, name) and self.model != "dense":
                 raise UsageError("OPTION-IGNORED", f"--{name}", f"the preset {self.model} has fixed layers", "Add --model dense, or leave it out.")
         self.hidden_layers  # noqa: B018 - raises for a text that is no list of widths
+        if preset(self.model).transfer and self.plan.augmented_epochs:
+            remedy = "Leave it out: features of distorted images would have to be taken anew in every epoch."
+            raise UsageError("OPTION-CONFLICT", "--augmented-epochs", f"the preset {self.model} is trained on features that are taken once", remedy)
         if self.early_stopping and self.plan.held_out == "none":
             raise UsageError("OPTION-IGNORED", "--early-stopping", "nothing is held out to watch", "Give --validation a number of images.")
         if self.early_stopping and self.plan.held_out == "test":
@@ -72,15 +81,15 @@ class FitConfig:
         """The recipe with every option that was given in its place."""
         recipe = preset(self.model).recipe(self.recipe)
         given: dict[str, object] = {}
-        if self.epochs:
+        if self.epochs > 0:
             given["epochs"] = self.epochs
         if self.augmented_epochs >= 0:
             given["augmented_epochs"] = self.augmented_epochs
-        if self.batch_size:
+        if self.batch_size > 0:
             given["batch_size"] = self.batch_size
         if self.optimizer != "recipe":
             given["optimizer"] = self.optimizer
-        if self.learning_rate:
+        if self.learning_rate > 0:
             given |= {"learning_rate": self.learning_rate, "schedule": "constant"}
         if self.validation >= 0:
             given["held_out"] = "stratified" if self.validation else "none"
@@ -100,6 +109,50 @@ class FitConfig:
         if plan.held_out != "stratified":
             return 0
         return min(5000, images // 12) if self.validation < 0 else self.validation
+
+
+@dataclass(frozen=True)
+class TransferConfig:
+    """The frozen base of the preset vgg19; the defaults are the article's."""
+
+    image_size: int = option(
+        150, "Side to which its images are resized by nearest pixels; 48 takes about a ninth of the time.", unit="pixels", low=SMALLEST, high=1024
+    )
+    preprocess: str = option(
+        "article", "Pixels given to it: article (divided by 255 before ImageNet's means are subtracted, which leaves next to nothing) or fixed (not divided).",
+        choices=PREPROCESSINGS,
+    )  # fmt: skip
+    base_weights: str = option("imagenet", "Its weights: imagenet (fetched by Keras, 80 MB) or random (to try things out).", choices=("imagenet", "random"))
+    weights_file: str = option("", "Its weights from an HDF5 file that Keras wrote (VGG19 without its top).")
+
+    def __post_init__(self) -> None:
+        check_options(self)
+        if self.weights_file and self.base_weights == "random":
+            raise UsageError("OPTION-CONFLICT", "--weights-file", "weights cannot be a file's and random", "Leave out one of the two.")
+
+    @property
+    def preparation(self) -> Preparation:
+        return Preparation(self.image_size, self.preprocess)
+
+    def weights(self) -> BaseWeights:
+        """Where the weights are; raises BadInput for a file that is none."""
+        return find_weights(self.base_weights, self.weights_file)
+
+    def differing(self) -> str:
+        """What differs from the article, for the ledger: ``weights=random, preprocess=fixed, image size 48``, or "" for nothing."""
+        size = "" if self.image_size == TransferConfig.image_size else f"image size {self.image_size}"
+        fixed = "" if self.preprocess == TransferConfig.preprocess else f"preprocess={self.preprocess}"
+        return ", ".join(part for part in (self.weights().option, fixed, size) if part)
+
+    def only_for(self, models: Iterable[str]) -> None:
+        """Raise UsageError where something was asked of a base that none of the presets has."""
+        names = tuple(models)
+        if any(preset(name).transfer for name in names):
+            return
+        for f in dataclasses.fields(self):
+            if getattr(self, f.name) != f.default:
+                what = f"the preset {names[0]} has" if len(names) == 1 else "none of these presets has"
+                raise UsageError("OPTION-IGNORED", f"--{f.name.replace('_', '-')}", f"{what} no frozen base", "Take the preset vgg19, or leave it out.")
 
 
 @dataclass(frozen=True)

@@ -16,10 +16,13 @@ from fmnist_viz.core.progress import Progress
 from fmnist_viz.core.store import staged_file, write_file
 from fmnist_viz.core.types import LabeledImages
 from fmnist_viz.models.recipe import Recipe
+from fmnist_viz.models.zoo import preset
 from fmnist_viz.training.config import FitConfig
 from fmnist_viz.training.device import Device
 
 if TYPE_CHECKING:
+    import keras
+
     from fmnist_viz.training.keeper import StateKeeper
     from fmnist_viz.training.probe import DeadUnits, Twin
     from fmnist_viz.training.state import State
@@ -48,15 +51,19 @@ class Places:
 
 def fit(
     train: LabeledImages, watched: LabeledImages | None, probe: LabeledImages, places: Places, *,
-    config: FitConfig, device: Device, seed: int, progress: Progress, pictures: Pictures, resume: bool = False,
+    config: FitConfig, device: Device, seed: int, progress: Progress, pictures: Pictures, resume: bool = False, base: keras.Model | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """Train as `config.plan` says; write `model.keras`, `history.csv`, `dead_units.csv` and `probe/` into `places.result`.
 
-    With `resume` it goes on from the newest state in `places.state`; the weights that result are those of a training that never
+    Of a transfer preset the images are `LabeledFeatures` that `base` made: the head is trained on them, and what is saved is base and
+    head in one. With `resume` it goes on from the newest state in `places.state`; the weights that result are those of a training that never
     stopped (same machine, versions, threads). The saved model is float32 whatever the training's precision. Returns what the manifest
     keeps. Raises BadInput for a single class, Diverged (after saving the last finite model) where the loss stops being a number.
     """
     check_classes(train)
+    if base is None and preset(config.model).transfer:
+        remedy = "Use train, train-and-export or reproduce, which take them."
+        raise UsageError("NO-BASE", config.model, "is trained on the features of a frozen base, and here are none", remedy)
     import keras
 
     from fmnist_viz.models.zoo import build
@@ -69,7 +76,7 @@ def fit(
     plan = config.plan
 
     def fresh(policy: str) -> Any:
-        shape, classes = train.images.shape[1:], len(train.class_names)
+        shape, classes = train.inputs.shape[1:], len(train.class_names)
         return build(config.model, input_shape=shape, classes=classes, seed=seed, policy=policy, hidden=config.hidden_layers)
 
     model = _compiled(lambda: fresh(device.policy), plan, len(train), device)
@@ -99,7 +106,7 @@ def fit(
     )
     if first < plan.length:
         model.fit(
-            training_batches(train.images, train.labels, plan, seed=seed, first_epoch=first),
+            training_batches(train.inputs, train.labels, plan, seed=seed, first_epoch=first),
             initial_epoch=first,
             epochs=plan.length,
             steps_per_epoch=plan.steps(len(train)),
@@ -109,7 +116,8 @@ def fit(
         )
     weights = keeper.best if config.early_stopping and keeper.best else guard.weights or model.get_weights()
     twin.model.set_weights(weights)
-    _publish(places, twin, keeper, dead)
+    whole = _on_base(base, twin.model, config.model, train) if base is not None else twin.model
+    _publish(places, whole, keeper, dead)
     if guard.failed:
         epoch, step = guard.failed
         kept = f"the model after epoch {guard.epoch_of_weights}" if guard.epoch_of_weights else "the untrained model"
@@ -117,7 +125,7 @@ def fit(
         raise Diverged("DIVERGED", f"epoch {epoch}, step {step}", f"the loss is not finite; {kept} was kept", remedy)
     return {
         "history": _history(keeper.history),
-        "parameters": int(model.count_params()),
+        "parameters": int(whole.count_params()),
         **device.record(),
         "train_images": len(train),
         "validation_images": held_out,
@@ -129,6 +137,15 @@ def fit(
         "cpu_seconds": round(sum(keeper.history.get("cpu_seconds", [])), 1),
         "resumed_after_epoch": first,
     }
+
+
+def _on_base(base: keras.Model, head: keras.Model, name: str, train: LabeledImages) -> keras.Model:
+    """The classifier of pixels: the base's own layers, then a copy of the head."""
+    from fmnist_viz.models.zoo import build
+
+    whole = build(name, input_shape=train.images.shape[1:], classes=len(train.class_names), seed=0, base=base)
+    whole.set_weights([*base.get_weights(), *head.get_weights()])
+    return whole
 
 
 def _anew(places: Places) -> None:
@@ -184,7 +201,7 @@ def _callbacks(parts: Parts, places: Places, plan: Recipe, progress: Progress, p
     shown, what = (probe, "probe") if watched is None else (watched, "test" if watched.split == "test" else "validation")
 
     def confusion(epoch: int) -> Picture | None:
-        look = parts.twin(parts.model.get_weights(), shown.images)
+        look = parts.twin(parts.model.get_weights(), shown.inputs)
         return pictures.confusion(shown.labels, look.logits.argmax(1), shown.class_names, f"epoch {epoch + 1}: {len(shown):,} {what} images")
 
     recorded = (places.state or places.result) / "probe"
@@ -198,10 +215,10 @@ def _callbacks(parts: Parts, places: Places, plan: Recipe, progress: Progress, p
     return [*made, parts.keeper]
 
 
-def _publish(places: Places, twin: Twin, keeper: StateKeeper, dead: DeadUnits) -> None:
+def _publish(places: Places, model: keras.Model, keeper: StateKeeper, dead: DeadUnits) -> None:
     """The result's files, the model first."""
     with staged_file(places.result / "model.keras") as temp:
-        twin.model.save(temp)
+        model.save(temp)
     write_file(places.result / "history.csv", _csv(_history(keeper.history)))
     write_file(places.result / "dead_units.csv", dead.csv())
     if places.state is not None and places.boards is not None:

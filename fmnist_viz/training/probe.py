@@ -47,7 +47,7 @@ class Twin:
 
         self._call = tf.function(look, reduce_retracing=True)
 
-    def __call__(self, weights: list[np.ndarray], images: NDArray[np.uint8], batch: int = 500) -> Look:
+    def __call__(self, weights: list[np.ndarray], images: NDArray[Any], batch: int = 500) -> Look:
         import tensorflow as tf
 
         self.model.set_weights(weights)
@@ -94,7 +94,7 @@ class ProbeRecorder(keras.callbacks.Callback):
         weights = self.model.get_weights()
         if not all(np.isfinite(w).all() for w in weights):
             return {}  # a ReLU turns NaN into 0: logits may look sound where the weights are ruined
-        look = self._twin(weights, self._probe.images)
+        look = self._twin(weights, self._probe.inputs)
         if not np.isfinite(look.logits).all():
             return {}
         if self._save is not None:

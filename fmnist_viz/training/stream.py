@@ -71,7 +71,7 @@ class WatchedBatches:
         import tensorflow as tf
 
         self.epoch = tf.Variable(0, dtype=tf.int64, trainable=False)
-        x, y, count = tf.constant(watched.images), tf.constant(watched.labels), len(watched)
+        x, y, count = tf.constant(watched.inputs), tf.constant(watched.labels), len(watched)
         augmentation = recipe.augmentation
 
         def take(rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
