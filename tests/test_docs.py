@@ -55,16 +55,18 @@ def check_command(line: str) -> None:
     import typer
 
     from fmnist_viz.cli import app
+    from fmnist_viz.data.config import DataConfig
+    from fmnist_viz.features.config import FeatureConfig
     from fmnist_viz.models.zoo import preset
     from fmnist_viz.pipeline.config import BroughtConfig, ModelFileConfig, ViewConfig
     from fmnist_viz.pipeline.reproduce import ReproduceConfig, check_names
     from fmnist_viz.projection.config import MapConfig
-    from fmnist_viz.training.config import FitConfig
+    from fmnist_viz.training.config import ComputeConfig, FitConfig, TransferConfig
 
     _, name, *words = shlex.split(line.replace("<8 digits>", "12345678"), comments=True)
     command = typer.main.get_command(app).commands[name]
     values = command.make_context(name, words).params
-    for config in (BroughtConfig, ModelFileConfig, ViewConfig, ReproduceConfig, MapConfig, FitConfig):
+    for config in (BroughtConfig, ComputeConfig, DataConfig, FeatureConfig, FitConfig, MapConfig, ModelFileConfig, ReproduceConfig, TransferConfig, ViewConfig):
         fields = {f.name for f in dataclasses.fields(config)}
         if fields <= set(values):
             config(**{field: values[field] for field in fields})

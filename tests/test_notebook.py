@@ -89,3 +89,25 @@ def test_what_it_shows_is_of_its_run(after: dict[str, Any]) -> None:
     assert len(predicted) == after["found"].confusion.n == 200
     assert after["found"].confusion.accuracy[0] == pytest.approx((predicted["true"] == predicted["predicted"]).mean())
     assert (after["found"].predictions.y_pred == predicted["prediction"]).all()
+
+
+@pytest.mark.parametrize(("there", "installed"), [("fmnist-viz/fmnist_viz/__init__.py", "fmnist-viz"), ("fmnist_viz-9.9-py3-none-any.whl", "whl"), ("", "")])
+def test_it_installs_what_lies_beside_it_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, there: str, installed: str) -> None:
+    import importlib.util
+    import subprocess
+
+    called: list[list[str]] = []
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(subprocess, "run", lambda command, check: called.append(command))
+    if there:
+        (tmp_path / there).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / there).touch()
+    if not there:
+        with pytest.raises(SystemExit, match="upload its wheel"):
+            run_cell(tagged("install")[0], {})
+        assert not called
+    else:
+        run_cell(tagged("install")[0], {})
+        assert len(called) == 1 and called[0][1:5] == ["-m", "pip", "install", "-q"]
+        assert Path(called[0][5]).is_relative_to(tmp_path) and called[0][5].endswith(installed)
