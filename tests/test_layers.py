@@ -231,7 +231,7 @@ def test_models_of_several_inputs_are_refused() -> None:
 # the authors' own figures, or sums by hand where they gave none
 COUNTED = {
     "dense4-raw": 3_210, "dense4": 3_210, "dense4-lr-sweep": 3_210, "dense4-tuned": 3_210, "dense": 3_210,
-    "dense128": 101_770, "fc4": 242_762, "cnn1": 693_962, "cnn3": 241_546, "cnn4": 1_221_546,
+    "dense128": 101_770, "fc4": 242_762, "cnn1": 693_962, "cnn3": 241_546, "cnn4": 1_221_546, "compact": 242_602,
     "vgg19": 24_224_330,
 }  # fmt: skip
 
@@ -245,6 +245,10 @@ HIDDEN = {
     "cnn4": [
         "conv2d", "batch_normalization", "conv2d_1", "batch_normalization_1", "max_pooling2d", "conv2d_2", "batch_normalization_2",
         "conv2d_3", "batch_normalization_3", "max_pooling2d_1", "dense", "batch_normalization_4", "dense_1", "batch_normalization_5",
+    ],
+    "compact": [
+        "conv2d", "max_pooling2d", "batch_normalization", "activation", "conv2d_1", "max_pooling2d_1", "batch_normalization_1", "activation_1",
+        "conv2d_2", "batch_normalization_2", "activation_2", "conv2d_3", "batch_normalization_3", "activation_3", "global_average_pooling2d",
     ],
     "vgg19": [
         *(f"block{block}_{layer}" for block, count in enumerate((2, 2, 4, 4, 4), 1) for layer in [*(f"conv{i + 1}" for i in range(count)), "pool"]),

@@ -30,12 +30,17 @@ ARTICLES = ("dense4-raw", "dense4", "dense4-lr-sweep", "dense4-tuned", "dense128
 
 @dataclass(frozen=True)
 class ReproduceConfig:
-    seeds: int = option(1, "Trainings of each preset, with seeds 0, 1, 2 ...", unit="trainings", low=1, high=1000)
+    seeds: int = option(1, "Trainings of each preset, each with its own seed.", unit="trainings", low=1, high=1000)
+    first_seed: int = option(0, "Seed of the first training; the others count on from it.", low=0, high=2**31 - 1001)
     epochs_scale: float = option(1.0, "Share of the recipe's epochs to train; rows with another share than 1 are called not run in full.", low=0.001, high=100)
     stages: str = option("all", "first: without the augmented epochs that some recipes go on with.", choices=("all", "first"))
 
     def __post_init__(self) -> None:
         check_options(self)
+
+    @property
+    def seed_range(self) -> range:
+        return range(self.first_seed, self.first_seed + self.seeds)
 
     def scaled(self, epochs: int) -> int:
         return max(1, round(epochs * self.epochs_scale)) if epochs else 0
@@ -90,9 +95,9 @@ def stages(names: Sequence[str], config: ReproduceConfig) -> list[Stage]:
     for name in names:
         recipe = PRESETS[name].article
         plain, augmented = config.scaled(recipe.epochs), config.scaled(recipe.augmented_epochs)
-        for seed in range(config.seeds if plain else 0):
+        for seed in config.seed_range if plain else ():
             found.append(Stage(name, "plain", seed, FitConfig(model=name, recipe="article", epochs=plain, augmented_epochs=0), recipe.epochs))
-        for seed in range(config.seeds if augmented and config.stages == "all" else 0):
+        for seed in config.seed_range if augmented and (config.stages == "all" or not plain) else ():
             fit = FitConfig(model=name, recipe="article", epochs=plain or -1, augmented_epochs=augmented)
             found.append(Stage(name, "augmented", seed, fit, recipe.length))
     return found

@@ -165,8 +165,7 @@ def announce(config: FitConfig, images: LabeledImages, watched: LabeledImages | 
         held_out = "none held out; the test split is watched, as in the article (nothing is chosen by it)"
     elif watched is not None:
         held_out = f"{len(watched):,} held out"
-    augmented = f" and {plan.augmented_epochs} of distorted images" if plan.augmentation else ""
-    progress.say(f"training {config.model} on {len(images):,} images, {held_out}, {plan.epochs} epochs{augmented} of batches of {plan.batch_size}")
+    progress.say(f"training {config.model} on {len(images):,} images, {held_out}, {plan.words()}")
 
 
 def split(training: Training) -> tuple[LabeledImages, LabeledImages | None]:
