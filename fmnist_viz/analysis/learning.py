@@ -67,6 +67,7 @@ class Learning:
     n_training: int = 0
     n_watched: int = 0
     watched: str = "validation"
+    distorted_from: int = 0  # first epoch (from 1) of distorted training images; 0: there are none
 
     @classmethod
     def of(cls, history: Mapping[str, Sequence[float | None]], record: Mapping[str, Any]) -> Learning:
@@ -74,7 +75,10 @@ class Learning:
         count = int(record.get("watched_images", record.get("validation_images", 0)) or 0)
         watched = str(record.get("watched") or "").strip() or ("validation" if count or "val_loss" in history else "none")
         kind = {"none": "", "test": "test"}.get(watched, "validation")
-        return cls(history, int(record.get("train_images", 0) or 0), count, kind)
+        recipe = record.get("recipe")
+        plan = recipe if isinstance(recipe, Mapping) else {}
+        first = int(plan["epochs"]) + 1 if plan.get("augmentation") else 0
+        return cls(history, int(record.get("train_images", 0) or 0), count, kind, first)
 
     def _values(self, name: str) -> list[float]:
         return [float("nan") if v is None else float(v) for v in self.history.get(name, ())]
@@ -154,6 +158,8 @@ class Learning:
             interval = f"difference {100 * gap[1]:+.1f} to {100 * gap[2]:+.1f}, 95 % Newcombe interval; n = {self.n_training:,} and {self.n_watched:,} images"
             said.append(f"In the last epoch training accuracy is {where} ({interval})")
         said.append(self._trend_sentence())
+        if 1 < self.distorted_from <= self.epochs:
+            said.append(f"From epoch {self.distorted_from} on the training images are distorted, so that training values before and after do not compare")
         if self.watched == "test":
             said.append("What was watched is the test split: an epoch or a setting chosen by these curves makes the test accuracy look better than it is")
         return said

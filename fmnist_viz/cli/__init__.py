@@ -290,9 +290,11 @@ def layers(
 ) -> None:
     """List a model file's layers, hidden or skipped and why: what --layers of `export` can name."""
     from fmnist_viz.cli.screen import Screen, printed
+    from fmnist_viz.core.threads import set_threads
     from fmnist_viz.data import load
     from fmnist_viz.pipeline.layers import list_layers
 
+    set_threads(0)
     screen = Screen()
     images = load(DataConfig(data=data), progress=screen).test if data else None
     printed(*list_layers(model, images, trust=trust_model, progress=screen))

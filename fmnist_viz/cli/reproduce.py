@@ -66,7 +66,7 @@ def lines(rows: Sequence[Reproduced]) -> list[str]:
     found = [f"{'preset':16s} {'stage':10s} {'reported':>9s} {'measured, median (range)':>28s} {'seeds':>6s}  verdict"]
     for row in rows:
         accuracy = row.measured("test_accuracy")
-        said = f"{100 * row.reported.test_accuracy:.2f} %" if row.reported is not None and row.reported.test_accuracy is not None else "-"
+        said = f"{100 * row.reported.test_accuracy:.4g} %" if row.reported is not None and row.reported.test_accuracy is not None else "-"
         got = f"{100 * accuracy.median:.2f} % ({100 * accuracy.low:.2f}-{100 * accuracy.high:.2f})" if accuracy is not None else "-"
         found.append(
             f"{row.preset:16s} {row.stage:10s} {said:>9s} {got:>28s} {len(row.seeds):>6d}  {row.verdict}{f' ({row.standing})' if row.standing else ''}"

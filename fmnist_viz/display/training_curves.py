@@ -100,11 +100,14 @@ class TrainingCurvesDisplay:
         ax.set_title(clean(metric).replace("_", " ") if metric else "no history", fontsize=HEAD, color=INK, loc="left", parse_math=False)
         ax.set_xlabel("epoch", fontsize=BODY)
         ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-        for name, word, color in ((metric, "training", TRAINING), ("val_" + metric, "validation", VALIDATION)):
+        watched = self.learning.watched or "validation" if self.learning else "validation"
+        for name, word, color in ((metric, "training", TRAINING), ("val_" + metric, watched, VALIDATION)):
             if not metric or self.history.get(name) is None:
                 continue
             values = [v if math.isfinite(v) else math.nan for v in map(float, self.history[name])]
             ax.plot(range(1, len(values) + 1), values, color=color, linewidth=1.3, marker="o", markersize=2.5 if len(values) <= 40 else 0, label=word)
+        if metric and self.learning and 1 < self.learning.distorted_from <= self.epochs:
+            ax.axvline(self.learning.distorted_from - 0.5, color=GREY, linewidth=0.7, linestyle=(0, (3, 2)), label="distorted from here", gid="distorted")
         if metric and self.epochs:
             ax.set_xlim(0.5, self.epochs + max(0.5, self.epochs * 0.02))
             ax.grid(axis="y", color="#ececec", linewidth=0.6)

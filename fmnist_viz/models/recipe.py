@@ -61,10 +61,14 @@ class Recipe:
         """The training in one line."""
         rates = {"sweep": "learning rate 0.001 · 10^(epoch / 20)", "one-cycle": f"one-cycle learning rate up to {self.learning_rate:g}"}
         augmented = f", then {self.augmented_epochs} of distorted images" if self.augmentation else ""
-        plain = f"{self.epochs} epochs{augmented}" if self.epochs else f"{self.augmented_epochs} epochs of distorted images"
+        plain = f"{_epochs(self.epochs)}{augmented}" if self.epochs else f"{_epochs(self.augmented_epochs)} of distorted images"
         rate = rates.get(self.schedule, f"learning rate {self.learning_rate:g}")
         order = ", repeated and then shuffled" if self.order == "repeat" else ""
         return f"{plain}, batches of {self.batch_size}{order}, {self.optimizer}, {rate}"
+
+
+def _epochs(count: int) -> str:
+    return f"{count} epoch{'s' * (count != 1)}"
 
 
 # the main job's: five epochs bring cnn1 to about 91 % in a minute, and are the articles' most common choice

@@ -290,6 +290,7 @@ def publish_report(ctx: Context, shown: Shown, ready: Mapping[str, pd.DataFrame]
         weights=shown.weight_maps,
         weight_classes=shown.favourites,
         learning=join(shown.learning.sentences()) if shown.learning else "",
+        watched=(shown.learning.watched if shown.learning else "") or "validation",
         pictures=shots,
     )
     with ctx.timed("report"):

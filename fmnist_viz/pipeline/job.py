@@ -279,7 +279,8 @@ def _whole(ctx: Context, request: Request) -> None:
         release()
     publish_predictions(ctx, seen)
     of_weights = f" and of {len(weights)} weight matrices" if weights else ""
-    progress.say(f"maps of {', '.join(seen.sources) or 'nothing'}{of_weights}: {', '.join(config.maps.method_names)}")
+    if seen.sources or weights:
+        progress.say(f"maps of {', '.join(seen.sources)}{of_weights}: {', '.join(config.maps.method_names)}")
     shown = _mapped(mapper, images, seen, weights, early, training)
     progress.say("writing figures, tables, the Projector folder and the report")
     _export(ctx, shown, request.line, model)

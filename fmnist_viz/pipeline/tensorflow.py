@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Iterator
 
 # absl's lines "I0000 ...", "W0000 ..." and the CUDA probe's "E0000 ..." on machines that simply have no GPU
-_NOISE = re.compile(rb"^(WARNING: All log messages before absl|[IW]\d{4} |E\d{4} .*(cuda|cuInit))")
+_NOISE = re.compile(rb"^(WARNING: All log messages before absl|[IW]\d{4} |To enable the following instructions|E\d{4} .*(cuda|cuInit))")
 
 
 @contextlib.contextmanager

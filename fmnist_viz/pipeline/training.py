@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -92,6 +92,9 @@ def train(ctx: Context) -> Entry:
                 run.publish_folder(entry.path / name, name)
     if entry.hit:
         ctx.progress.say(f"training: this one has run before; taken from the cache ({entry.key[:8]})")
+    if dead := dead_layers(entry.record):
+        ctx.warnings.append(dead)
+        ctx.progress.warn(dead)
     facts = {k: v for k, v in entry.record.items() if k != "history"}
     if ctx.base is not None:
         facts["base"] = ctx.base.record()
@@ -155,6 +158,15 @@ def _saying_how_to_go_on(state: Path, config: FitConfig, progress: Progress) -> 
         if done:
             progress.say(f"training interrupted; it is saved to the end of epoch {done} of {config.plan.length}: add --resume to go on from there")
         raise
+
+
+def dead_layers(record: Mapping[str, Any]) -> str:
+    """What must be said of a network with a layer in which no unit fires on any probe image; empty for others."""
+    names = [name for name, share in record.get("dead_units", {}).items() if share == 1]
+    if not names:
+        return ""
+    which = f"layer {names[0]} is" if len(names) == 1 else f"layers {', '.join(names)} are"
+    return f"DEAD NETWORK: {which} dead (no unit fires on any probe image), so every image gets the same answer. Scale the pixels, or try another --seed."
 
 
 def announce(config: FitConfig, images: LabeledImages, watched: LabeledImages | None, progress: Progress) -> None:

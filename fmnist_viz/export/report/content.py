@@ -66,6 +66,7 @@ class ReportContent:
     weights: Mapping[str, Mapping[str, Projection]] = field(default_factory=dict)
     weight_classes: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     learning: str = ""
+    watched: str = "validation"  # what the history's val_ columns are of: "validation" or "test"
     pictures: Sequence[Shot] = ()
 
     def __post_init__(self) -> None:

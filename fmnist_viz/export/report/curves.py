@@ -13,14 +13,14 @@ WIDTH, HEIGHT = 440, 184
 LEFT, RIGHT, TOP, BOTTOM = 44, 116, 12, 24
 LINE_GAP = 15  # px between the names at the lines' ends
 
-COLORS = {"training": TRAINING, "validation": VALIDATION}
+COLORS = {"training": TRAINING, "validation": VALIDATION, "test": VALIDATION}
 PANELS = (("Accuracy", "accuracy", "val_accuracy"), ("Loss", "loss", "val_loss"))
 
 
 @dataclass(frozen=True)
 class Line:
     label: str
-    kind: str  # "training" or "validation"
+    kind: str  # "training", "validation" or "test"
     color: str  # as in the figure of the same curves
     path: str
     end: float  # y of the name, px
@@ -82,11 +82,11 @@ def _panel(title: str, series: Mapping[str, Sequence[float]], epochs: Sequence[f
     return Panel(title, lines, tuple((at_y(v), text(v)) for v in _ticks(low, high)), tuple((at_x(e), f"{e:g}") for e in marks), description)
 
 
-def curve_panels(history: Mapping[str, Sequence[float]]) -> list[Panel]:
-    """A panel for accuracy and one for loss, as far as the history holds them."""
+def curve_panels(history: Mapping[str, Sequence[float]], watched: str = "validation") -> list[Panel]:
+    """A panel for accuracy and one for loss, as far as the history holds them; `watched` is what its val_ columns are of."""
     out = []
     for title, training, validation in PANELS:
-        named = (("training", training), ("validation", validation))
+        named = (("training", training), (watched, validation))
         series = {kind: list(history[name]) for kind, name in named if any(map(math.isfinite, history.get(name, ())))}
         if series:
             count = max(map(len, series.values()))

@@ -76,7 +76,7 @@ def _context(content: ReportContent) -> dict[str, Any]:
         "data": _data(content, counted, map_index(content, columns), sheets),
         "figure": map_item(content, columns),
         "sheets": [Markup(base64.b64encode(sheet).decode()) for sheet in sheets.sheets],
-        "panels": curve_panels(content.history),
+        "panels": curve_panels(content.history, content.watched),
         "curves_reading": content.learning or curves_reading(content.history),
         "layers": layer_table(content.layers),
         "layers_reading": layers_reading(content),
