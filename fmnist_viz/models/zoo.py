@@ -143,8 +143,8 @@ _BEGINNER = Recipe(epochs=10, batch_size=32, held_out="test")
 _TUTORIAL = Recipe(epochs=5, batch_size=32, order="repeat", held_out="none")
 # the four convolutional articles: a random fifth held out under seed 13, ten plain epochs, then fifty of distorted images
 _FOUR_CNNS = Recipe(epochs=10, augmented_epochs=50, held_out="random", held_out_share=0.2, split_seed=13, augmentation=Augmentation())
-# our own: every second image mirrored (shifts cost accuracy in trainings this short), one rise and fall of the learning rate. Chosen by held-out training images
-# (scripts/search-compact, docs/bench/compact-search.csv); trained on all 60,000, since nothing is left to choose
+# our own: every second image mirrored (shifts cost accuracy in trainings this short), one rise and fall of the learning rate.
+# Chosen by held-out training images (scripts/search-compact, docs/bench/compact-search.csv); trained on all 60,000: nothing is left to choose
 _COMPACT = Recipe(
     epochs=0, augmented_epochs=16, batch_size=128, optimizer="adamw", learning_rate=0.004, schedule="one-cycle", held_out="none",
     augmentation=Augmentation(rotation=0, shift=0, shear=0, zoom=0, flip=True), label_smoothing=0.05, weight_decay=0.02,
