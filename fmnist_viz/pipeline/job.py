@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 import time
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
@@ -11,21 +9,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fmnist_viz.core.cache import Cache, default_cache_dir
-from fmnist_viz.core.config import to_toml
 from fmnist_viz.core.errors import OutputBusy, ResourceError
 from fmnist_viz.core.manifest import Manifest
-from fmnist_viz.core.memory import peak_memory_mb, release
+from fmnist_viz.core.memory import release
 from fmnist_viz.core.progress import Progress, Silent
 from fmnist_viz.core.runner import InlineRunner, LocalRunner, Runner
-from fmnist_viz.core.store import need_space, write_file
+from fmnist_viz.core.store import need_space
 from fmnist_viz.core.threads import set_threads, usable_cores
 from fmnist_viz.pipeline.brought import add_brought, check_usage, labels_only, look_without_model, read_brought
 from fmnist_viz.pipeline.classes import known_names, match_classes
-from fmnist_viz.pipeline.config import VERSION, RunConfig, versions
+from fmnist_viz.pipeline.config import RunConfig
 from fmnist_viz.pipeline.context import Context, mapped_images, scratch_folder
 from fmnist_viz.pipeline.features import ModelFile
 from fmnist_viz.pipeline.folder import RunFolder
 from fmnist_viz.pipeline.preflight import check_request
+from fmnist_viz.pipeline.provenance import begin, finish
 from fmnist_viz.pipeline.transfer import frozen_base, warning_of
 
 if TYPE_CHECKING:
@@ -126,9 +124,9 @@ def run_job(request: Request) -> Result:
         runner: Runner = LocalRunner() if request.workers and threads > 1 else InlineRunner()
         ctx = Context(config, data, digests, cache, folder, runner, progress, threads, scratch, warnings, model, request.resume, brought, base)
         try:
-            _begin(ctx, request, digest)
+            begin(ctx, command=request.command, line=request.line, digest=digest)
             (_train_only if request.command == "train" else _whole)(ctx, request)
-            _finish(ctx, time.perf_counter() - start)
+            finish(ctx, time.perf_counter() - start)
         except BrokenProcessPool:
             raise ResourceError(
                 "WORKER-LOST", "the map worker", "was ended from outside, most likely for lack of memory", "Map fewer images (--points) or fewer --layers."
@@ -187,69 +185,6 @@ def default_folder(config: RunConfig, digest: str, *, fresh: bool) -> Path:
         path = LOGS / f"{name}-{digest[:8]}-{number}"
         number += 1
     return path
-
-
-def _begin(ctx: Context, request: Request, digest: str) -> None:
-    """Write what was asked, and a manifest that says the run is unfinished."""
-    source = ctx.data.source
-    ctx.folder.manifest.about = {
-        "digest": digest,
-        "command": request.line,
-        "kind": request.command,
-        "finished": False,
-        "version": VERSION,
-        "versions": versions(),
-        "threads": ctx.threads,
-        "seed": ctx.seed,
-        "data": {
-            "kind": source.kind,
-            "location": source.location,
-            "sha256": source.sha256,
-            "official": source.official,
-            "fallback": source.fallback,
-            "notes": source.notes,
-            "class_names": ctx.data.class_names,
-        },
-        "model_sha256": ctx.model.sha256 if ctx.model else "",
-        "warnings": ctx.warnings,
-        "model_file": ctx.model and {"file": ctx.model.path.name, "sha256": ctx.model.sha256, "trusted": ctx.model.trust},
-        "brought": ctx.brought and ctx.brought.record,
-        "git": git_state(),
-        "config": {type(s).__name__: dict(s.__dict__) for s in ctx.config.sections},
-        "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-    }
-    _hide_absolute_paths(ctx.folder.manifest.about["config"])
-    header = f"fmnist-viz {request.command} --config config.toml makes this run again"
-    write_file(ctx.folder.path / "config.toml", to_toml(ctx.config.sections, header=header))
-    ctx.folder.record("config")
-
-
-def _hide_absolute_paths(config: dict[str, dict[str, Any]]) -> None:
-    """A shared manifest names no place on somebody's disk."""
-    for section in config.values():
-        for name, value in section.items():
-            if isinstance(value, str):
-                section[name] = _hidden(value, ":")
-            elif isinstance(value, tuple):
-                section[name] = tuple(_hidden(item, "=") for item in value)
-
-
-def _hidden(text: str, sign: str) -> str:
-    kind, mark, place = text.partition(sign) if sign == "=" else text.rpartition(sign) if sign in text else ("", "", text)
-    return kind + mark + Path(place).name if os.path.isabs(place) else text
-
-
-def git_state() -> dict[str, Any] | None:
-    """Commit and cleanliness of the program's own checkout; None for an installed package."""
-    root = Path(__file__).resolve().parents[2]
-    if not (root / ".git").exists():
-        return None
-    try:
-        commit = subprocess.run(["git", "-C", str(root), "rev-parse", "HEAD"], capture_output=True, text=True, timeout=10, check=True).stdout.strip()
-        changed = subprocess.run(["git", "-C", str(root), "status", "--porcelain"], capture_output=True, text=True, timeout=10, check=True).stdout.strip()
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return {"commit": commit, "clean": not changed}
 
 
 def _train_only(ctx: Context, request: Request) -> None:
@@ -348,16 +283,3 @@ def _export(ctx: Context, shown: Shown, line: str, model: ModelFile | None) -> N
     exports.publish_projector(ctx, shown)
     exports.publish_report(ctx, shown, ready, line, shots.result())
     exports.publish_figures(ctx, drawn)
-
-
-def _finish(ctx: Context, seconds: float) -> None:
-    """The last word: the manifest says that every stage is there."""
-    about = ctx.folder.manifest.about
-    about |= {
-        "finished": True,
-        "seconds": round(seconds, 1),
-        "stage_seconds": ctx.seconds,
-        "cache": {"hits": sum(what == "hit" for _, what in ctx.cache.log), "made": sum(what != "hit" for _, what in ctx.cache.log)},
-    }
-    about["peak_memory_mb"] = peak_memory_mb()
-    ctx.folder.manifest.save(ctx.folder.path)

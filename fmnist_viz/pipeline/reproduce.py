@@ -19,7 +19,7 @@ from fmnist_viz.core.progress import Progress
 from fmnist_viz.core.types import DataSet, LabeledFeatures
 from fmnist_viz.models.zoo import PRESETS, preset
 from fmnist_viz.pipeline.config import VERSION
-from fmnist_viz.pipeline.job import git_state
+from fmnist_viz.pipeline.provenance import git_state
 from fmnist_viz.pipeline.training import Training, run_training
 from fmnist_viz.pipeline.transfer import FrozenBase
 from fmnist_viz.training.config import ComputeConfig, FitConfig, TransferConfig
