@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING
 from fmnist_viz.analysis.comparison import Answers, Comparison, accuracies, aligned, paired_tests, verdict
 from fmnist_viz.core.cache import Cache, default_cache_dir
 from fmnist_viz.core.config import digest
-from fmnist_viz.core.errors import BadInput, Damaged, OutputBusy, UsageError
-from fmnist_viz.core.manifest import NAME, Manifest
+from fmnist_viz.core.errors import BadInput, UsageError
+from fmnist_viz.core.manifest import Manifest
 from fmnist_viz.core.progress import Progress, Silent
-from fmnist_viz.core.store import LOCK, staged_folder, write_file
+from fmnist_viz.core.store import staged_folder, write_file
 from fmnist_viz.core.types import LabeledImages
 from fmnist_viz.pipeline.compared_layers import Layers, compare_layers, shared_images
 from fmnist_viz.pipeline.config import VERSION
 from fmnist_viz.pipeline.finished import FinishedRun, open_runs
+from fmnist_viz.pipeline.folder import check_replaceable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -159,17 +160,7 @@ def write_comparison(comparison: RunComparison, folder: Path, line: str) -> Mani
 
 def check_target(folder: Path) -> None:
     """Raise OutputBusy where `folder` is a file or holds what no comparison has written: it is replaced as a whole."""
-    if folder.exists() and not folder.is_dir():
-        raise OutputBusy("OUT-IS-FILE", folder, "is a file, not a folder", "Choose another --out.")
-    present = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if not p.is_dir()} if folder.is_dir() else set()
-    try:
-        manifest = Manifest.load(folder)
-        ours = {NAME, LOCK, *manifest.files()} if manifest.about.get("kind") == KIND else set()
-    except (FileNotFoundError, NotADirectoryError, Damaged):
-        ours = set()
-    if foreign := sorted(present - ours):
-        fact = f"holds files that no comparison has written ({foreign[0]}, {len(foreign):,} in all)"
-        raise OutputBusy("OUT-FOREIGN", folder, fact, "Choose another --out.")
+    check_replaceable(folder, KIND, "comparison")
 
 
 def check_count(count: int) -> None:

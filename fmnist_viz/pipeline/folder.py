@@ -120,3 +120,18 @@ def verify(path: Path) -> Manifest:
         more = f"; and {len(faults) - 5} other files" if len(faults) > 5 else ""
         raise Damaged("RUN-DAMAGED", path, f"{'; '.join(faults[:5])}{more}", "Make the run again (the same command repairs it), or delete the folder.")
     return manifest
+
+
+def check_replaceable(folder: Path, kind: str, what: str) -> None:
+    """Raise OutputBusy where `folder` is a file, or holds anything but a manifest of this `kind` and the files that it lists."""
+    if folder.exists() and not folder.is_dir():
+        raise OutputBusy("OUT-IS-FILE", folder, "is a file, not a folder", "Choose another --out.")
+    present = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if not p.is_dir()} if folder.is_dir() else set()
+    try:
+        manifest = Manifest.load(folder)
+        ours = {NAME, LOCK, *manifest.files()} if manifest.about.get("kind") == kind else set()
+    except (FileNotFoundError, NotADirectoryError, Damaged):
+        ours = set()
+    if foreign := sorted(present - ours):
+        fact = f"holds files that no {what} has written ({foreign[0]}, {len(foreign):,} in all)"
+        raise OutputBusy("OUT-FOREIGN", folder, fact, "Choose another --out.")

@@ -11,12 +11,13 @@ from typing import Any
 from fmnist_viz.analysis.sweep import Trial
 from fmnist_viz.core.cache import Cache
 from fmnist_viz.core.config import digest
-from fmnist_viz.core.errors import Damaged, Diverged, OutputBusy, UsageError
-from fmnist_viz.core.manifest import NAME, Manifest
+from fmnist_viz.core.errors import Diverged, UsageError
+from fmnist_viz.core.manifest import Manifest
 from fmnist_viz.core.progress import Progress
-from fmnist_viz.core.store import LOCK, staged_folder
+from fmnist_viz.core.store import staged_folder
 from fmnist_viz.core.types import DataSet, LabeledImages
 from fmnist_viz.pipeline.config import VERSION
+from fmnist_viz.pipeline.folder import check_replaceable
 from fmnist_viz.pipeline.tensorflow import load_tensorflow
 from fmnist_viz.pipeline.training import Training, run_training
 from fmnist_viz.pipeline.variants import BASE, SweepConfig, Variant, in_order, judged
@@ -160,14 +161,4 @@ def session(work: Sweep, outcome: Outcome) -> bytes:
 
 def check_target(folder: Path) -> None:
     """Raise OutputBusy where `folder` is a file or holds what no sweep has written: it is replaced as a whole."""
-    if folder.exists() and not folder.is_dir():
-        raise OutputBusy("OUT-IS-FILE", folder, "is a file, not a folder", "Choose another --out.")
-    present = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if not p.is_dir()} if folder.is_dir() else set()
-    try:
-        manifest = Manifest.load(folder)
-        ours = {NAME, LOCK, *manifest.files()} if manifest.about.get("kind") == KIND else set()
-    except (FileNotFoundError, NotADirectoryError, Damaged):
-        ours = set()
-    if foreign := sorted(present - ours):
-        fact = f"holds files that no sweep has written ({foreign[0]}, {len(foreign):,} in all)"
-        raise OutputBusy("OUT-FOREIGN", folder, fact, "Choose another --out.")
+    check_replaceable(folder, KIND, "sweep")
