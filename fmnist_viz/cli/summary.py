@@ -16,7 +16,9 @@ PARTS = {
     "tables": "every number as CSV",
     "predictions.csv": "every image with what was predicted of it",
     "model.keras": "the model",
-    "train": "TensorBoard scalars, histograms, graph",
+    "train": "TensorBoard scalars, histograms, graph, HPARAMS",
+    "validation": "TensorBoard, of what was held out or watched",
+    "dead_units.csv": "units of each layer that never fire",
 }
 
 
@@ -29,6 +31,7 @@ def summary(result: Result) -> list[str]:
         sizes = [f["bytes"] for path, f in files.items() if path == name or path.startswith(name + "/")]
         if sizes:
             lines.append(f"  {name:16s} {size_text(sum(sizes)):>9s}   {what}")
+    lines += ["", *(f"{name}: {text}" for name, text in about["findings"].items())] if about.get("findings") else []
     lines += [f"warning: {line}" for line in about.get("warnings", [])]
     if (result.path / "projector").exists() or (result.path / "train").exists():
         logs = result.path.parent if result.path.parent != Path("") else result.path

@@ -97,7 +97,7 @@ def check_shape(model: keras.Model, images: LabeledImages) -> None:
         return
     remedies = []
     if wanted[:2] != got[:2] and None not in wanted[:2]:
-        remedies.append(f"--resize {wanted[0]} brings the images to that side" if wanted[0] == wanted[1] else "Bring the images to that size")
+        remedies.append(f"Add --resize {wanted[0]}" if wanted[0] == wanted[1] else "Bring the images to that size")
     if wanted[2] not in (None, got[2]):
         remedies.append(f"Give images of {'one grey channel' if wanted[2] == 1 else f'{wanted[2]} channels'}")
     raise BadInput("MODEL-SHAPE", model.name, f"takes {_shape_text(wanted)}, the images are {_shape_text(got)}", ". ".join(remedies) + ".")

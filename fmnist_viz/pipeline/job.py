@@ -194,6 +194,7 @@ def _train_only(ctx: Context, request: Request) -> None:
 
 
 def _whole(ctx: Context, request: Request) -> None:
+    from fmnist_viz.pipeline.card import confusion_facts
     from fmnist_viz.pipeline.features import load_weights, look, publish_predictions
     from fmnist_viz.pipeline.maps import Mapper
 
@@ -217,6 +218,7 @@ def _whole(ctx: Context, request: Request) -> None:
     if seen.sources or weights:
         progress.say(f"maps of {', '.join(seen.sources)}{of_weights}: {', '.join(config.maps.method_names)}")
     shown = _mapped(mapper, images, seen, weights, early, training)
+    ctx.folder.manifest.about["findings"] = dict(confusion_facts(shown))
     progress.say("writing figures, tables, the Projector folder and the report")
     _export(ctx, shown, request.line, model)
 
