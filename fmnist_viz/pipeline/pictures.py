@@ -24,6 +24,7 @@ from fmnist_viz.display.dead_units import DeadUnitsDisplay
 from fmnist_viz.display.feature_maps import FeatureMapsDisplay
 from fmnist_viz.display.layer_table import LayerTableDisplay
 from fmnist_viz.display.network import NetworkDisplay
+from fmnist_viz.display.rate_sweep import RateSweepDisplay, is_sweep
 from fmnist_viz.display.weight_images import WeightImagesDisplay
 from fmnist_viz.export.pictures import NETWORK, PREDICTIONS, Picture, PictureContent, Shot, write_pictures
 from fmnist_viz.export.slug import slug
@@ -58,6 +59,8 @@ def _network(ctx: Context, shown: Shown, model: ModelFile | None) -> Iterator[Pi
         yield Picture("layer_table", LayerTableDisplay(shown.seen.table))
     if (dead := read_dead_units(ctx.folder.path / "dead_units.csv")) is not None:
         yield Picture("dead_units", DeadUnitsDisplay(dead), NETWORK, "Units that never fire")
+    if is_sweep(shown.history):
+        yield Picture("rate_sweep", RateSweepDisplay(shown.history), NETWORK, "Loss while the learning rate rises")
     if (before := before_after(ctx)) is not None:
         yield Picture("before_after", before, NETWORK, "Probabilities before and after training")
     if (weights := first_weights(shown)) is not None:
