@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -209,7 +210,7 @@ def build(
     keras.config.set_dtype_policy(policy)
     try:
         inputs, outputs = _start(row, input_shape, base)
-        for layer in row.body(keras.layers, hidden or Hidden()):
+        for layer in row.body(_layers(policy), hidden or Hidden()):
             outputs = layer(outputs)
         # The softmax stays in float32 under a mixed policy: probabilities of 16 bits tie.
         outputs = keras.layers.Dense(classes, activation="softmax", name="probabilities", dtype="float32")(outputs)
@@ -236,6 +237,17 @@ def _start(row: Preset, input_shape: tuple[int, ...], base: keras.Model | None) 
     inputs = keras.Input(input_shape, name="pixels")
     factor, offset = SCALES[row.pixels]
     return inputs, keras.layers.Rescaling(factor, offset, name="rescaling")(inputs)
+
+
+def _layers(policy: str) -> Any:
+    """Keras's layers; under mixed precision with batch normalisation in one kernel."""
+    import keras
+
+    if policy == "float32":
+        return keras.layers
+    from fmnist_viz.models.fused_norm import FusedBatchNormalization
+
+    return SimpleNamespace(**{**vars(keras.layers), "BatchNormalization": FusedBatchNormalization})
 
 
 def _initialise_as_pytorch(model: keras.Model, seed: int) -> None:
