@@ -31,13 +31,6 @@ if TYPE_CHECKING:
 PROBE = 2000  # images that are looked at before training and after every epoch
 # whose sources decide a training's weights
 TRAINING_CODE = ("models/zoo.py", "models/fused_norm.py", "models/recipe.py", "training", "data/split.py")
-    "models/zoo.py",
-    "models/fused_norm.py",
-    "models/recipe.py",
-    "models/transfer.py",
-    "training",
-    "data/split.py",
-)  # whose sources decide a training's weights
 
 
 @dataclass(frozen=True)
