@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 Direction = Literal["inside", "better", "worse", "always"]
 OPTION = "option "  # of a condition: the rest is looked for in the text of the differing options
-CONDITIONS = ("", "dead", "alive", "several seeds", "validation below test", "training below validation", "scaled once and twice")
+CONDITIONS = ("", "dead", "alive", "several seeds", "training below validation", "scaled once and twice")
 
 
 @dataclass(frozen=True)
