@@ -29,9 +29,11 @@ from fmnist_viz.pipeline.transfer import frozen_base, warning_of
 if TYPE_CHECKING:
     from fmnist_viz.core.types import DataSet, LabeledImages
     from fmnist_viz.features.weights import WeightRows
+    from fmnist_viz.pipeline.brought import Brought
     from fmnist_viz.pipeline.exports import Shown
     from fmnist_viz.pipeline.features import Seen
     from fmnist_viz.pipeline.maps import Mapper, Pending
+    from fmnist_viz.pipeline.transfer import FrozenBase
 
 LOGS = Path("projector_logs")
 RUN_BYTES = 120 << 20  # what a run of the main job takes on disk, cache and folder together, when nothing is cached
@@ -66,6 +68,18 @@ class Result:
     seconds: float
 
 
+@dataclass(frozen=True)
+class Given:
+    """What a call starts from: data, and a model, vectors and predictions or a frozen base where there are such; what must be said about them."""
+
+    data: DataSet
+    digests: dict[str, str]  # of the data's splits by name
+    model: ModelFile | None
+    brought: Brought | None
+    base: FrozenBase | None
+    warnings: list[str]
+
+
 def run_job(request: Request) -> Result:
     """Make (or find) the run that the configuration describes. Raises VizError for everything a person can mend."""
     start = time.perf_counter()
@@ -74,39 +88,14 @@ def run_job(request: Request) -> Result:
     if config.compute.threads > threads:
         progress.warn(f"--threads {config.compute.threads}: this process may use {threads} cores, so {threads} threads are taken")
     cache = Cache((request.cache_dir or default_cache_dir()).absolute(), report=progress.warn, read=not request.fresh)
-    check_usage(config)
-    model = model_file(config, trust=request.trust_model)
-    data, warnings = load_data(request)
-    if model is not None and model.warning:
-        warnings.append(model.warning)
-        progress.warn(model.warning)
-    if config.model_file is not None and (model is not None or (config.model_file.classes and not (config.brought and config.brought.labels))):
-        path = model.path if model else Path("--classes")
-        data, unsure = match_classes(data, known_names(path, config.model_file.classes), path.name)
-        if unsure:
-            warnings.append(unsure)
-            progress.warn(unsure)
-    brought = None
-    if config.brought is not None and config.brought.given:
-        brought = read_brought(config, mapped_images(data, split=config.features.split, points=0, seed=config.view.seed))
-        assert brought is not None
-        for note in brought.notes:
-            warnings.append(note)
-            progress.warn(note)
-    digests = {part.split: part.digest() for part in (data.train, data.test) if part is not None}
-    base = frozen_base((config.fit.model,) if config.fit else (), config.transfer, data, threads, cache, progress)
-    if base is not None and base.weights.warning:
-        warnings.append(base.weights.warning)
-    if model is not None and (known := warning_of(model.path)):
-        warnings.append(known)
-        progress.warn(known)
+    given = gather(request, cache, threads)
     digest = config.digest(
         command=request.command,
-        data=str(sorted(digests.items())),
+        data=str(sorted(given.digests.items())),
         threads=threads,
-        model=model.sha256 if model else "",
-        brought=brought.sha256 if brought else "",
-        base=base.weights.digest if base else "",
+        model=given.model.sha256 if given.model else "",
+        brought=given.brought.sha256 if given.brought else "",
+        base=given.base.weights.digest if given.base else "",
     )
     path = request.out or default_folder(config, digest, fresh=request.fresh)
     folder = RunFolder(path)
@@ -117,12 +106,54 @@ def run_job(request: Request) -> Result:
         progress.warn(f"{path}: {faults[0]}; making what is damaged again")
     elif request.fresh and request.out and done is not None and not request.overwrite:
         raise OutputBusy("OUT-TAKEN", path, "holds this very run", "Leave out --out to make a new one beside it, or add --overwrite to replace it.")
-    check_request(config, data, cache, model, maps=request.command != "train", brought=brought, base=base)
+    check_request(config, given.data, cache, given.model, maps=request.command != "train", brought=given.brought, base=given.base)
     need_space(path, RUN_BYTES, what="a run")
     need_space(cache.root, RUN_BYTES, what="the cache")
+    _make(request, given, folder, cache, digest, threads, start)
+    return Result(path, folder.manifest, False, time.perf_counter() - start)
+
+
+def gather(request: Request, cache: Cache, threads: int) -> Given:
+    """Find and check everything that the run starts from; says what must be said."""
+    config, progress = request.config, request.progress
+    check_usage(config)
+    model = model_file(config, trust=request.trust_model)
+    data, warnings = load_data(request)
+
+    def warn(*lines: str) -> None:
+        for line in filter(None, lines):
+            warnings.append(line)
+            progress.warn(line)
+
+    if model is not None:
+        warn(model.warning)
+    if config.model_file is not None and (model is not None or (config.model_file.classes and not (config.brought and config.brought.labels))):
+        path = model.path if model else Path("--classes")
+        data, unsure = match_classes(data, known_names(path, config.model_file.classes), path.name)
+        warn(unsure)
+    brought = None
+    if config.brought is not None and config.brought.given:
+        brought = read_brought(config, mapped_images(data, split=config.features.split, points=0, seed=config.view.seed))
+        assert brought is not None
+        warn(*brought.notes)
+    digests = {part.split: part.digest() for part in (data.train, data.test) if part is not None}
+    base = frozen_base((config.fit.model,) if config.fit else (), config.transfer, data, threads, cache, progress)
+    if base is not None and base.weights.warning:
+        warnings.append(base.weights.warning)  # said on screen where the weights were found
+    if model is not None:
+        warn(warning_of(model.path))
+    return Given(data, digests, model, brought, base, warnings)
+
+
+def _make(request: Request, given: Given, folder: RunFolder, cache: Cache, digest: str, threads: int, start: float) -> None:
+    """Carry the stages out, with a worker process where that was asked for."""
+    config, progress = request.config, request.progress
     with folder.open(digest=digest, overwrite=request.overwrite), scratch_folder(cache) as scratch:
         runner: Runner = LocalRunner() if request.workers and threads > 1 else InlineRunner()
-        ctx = Context(config, data, digests, cache, folder, runner, progress, threads, scratch, warnings, model, request.resume, brought, base)
+        ctx = Context(
+            config, given.data, given.digests, cache, folder, runner, progress, threads, scratch, given.warnings, given.model,
+            request.resume, given.brought, given.base,
+        )  # fmt: skip
         try:
             begin(ctx, command=request.command, line=request.line, digest=digest)
             (_train_only if request.command == "train" else _whole)(ctx, request)
@@ -137,7 +168,6 @@ def run_job(request: Request) -> Result:
             raise
         if isinstance(runner, LocalRunner):
             runner.close()
-    return Result(path, folder.manifest, False, time.perf_counter() - start)
 
 
 def load_data(request: Request) -> tuple[DataSet, list[str]]:

@@ -89,21 +89,8 @@ def fit(
     dead = DeadUnits([(int(e), str(name), int(n), int(k)) for e, name, n, k in start.notes["dead"]] if start else [])
     keeper = StateKeeper(places.state, start, patience=config.early_stopping, sound=lambda: guard.failed is None, notes=lambda: {"dead": dead.rows})
     seen = WatchedBatches(watched, plan, seed=seed) if watched is not None else None
-    held_out = len(watched) if watched is not None and watched.split != "test" else 0
     parts = Parts(model, twin, guard, keeper, dead, seen, train, watched, probe)
-    hparams = hyperparameters(
-        plan,
-        model=config.model,
-        recipe=config.recipe,
-        hidden=config.hidden,
-        activation=config.activation,
-        early_stopping=config.early_stopping,
-        seed=seed,
-        precision=device.policy,
-        replicas=device.replicas,
-        train_images=len(train),
-        validation=held_out,
-    )
+    hparams = hyperparameters(plan, **_settings(config, device, seed, parts))
     if first < plan.length:
         model.fit(
             training_batches(train.inputs, train.labels, plan, seed=seed, first_epoch=first),
@@ -119,23 +106,45 @@ def fit(
     whole = _on_base(base, twin.model, config.model, train) if base is not None else twin.model
     _publish(places, whole, keeper, dead)
     if guard.failed:
-        epoch, step = guard.failed
-        kept = f"the model after epoch {guard.epoch_of_weights}" if guard.epoch_of_weights else "the untrained model"
-        remedy = f"Try a smaller --learning-rate than {plan.learning_rate:g}."
-        raise Diverged("DIVERGED", f"epoch {epoch}, step {step}", f"the loss is not finite; {kept} was kept", remedy)
+        raise _diverged(guard, plan)
+    return {"parameters": int(whole.count_params()), **device.record(), "recipe": plan, "resumed_after_epoch": first, **_record(parts, config)}
+
+
+def _settings(config: FitConfig, device: Device, seed: int, parts: Parts) -> dict[str, bool | int | float | str]:
+    """What the HPARAMS tab shows beside the plan."""
     return {
-        "history": _history(keeper.history),
-        "parameters": int(whole.count_params()),
-        **device.record(),
-        "train_images": len(train),
-        "validation_images": held_out,
-        "watched": watched.split if held_out == 0 and watched is not None else "validation" if watched is not None else "",
+        "model": config.model,
+        "recipe": config.recipe,
+        "hidden": config.hidden,
+        "activation": config.activation,
+        "early_stopping": config.early_stopping,
+        "seed": seed,
+        "precision": device.policy,
+        "replicas": device.replicas,
+        "train_images": len(parts.train),
+        "validation": parts.held_out,
+    }
+
+
+def _diverged(guard: Any, plan: Recipe) -> Diverged:
+    epoch, step = guard.failed
+    kept = f"the model after epoch {guard.epoch_of_weights}" if guard.epoch_of_weights else "the untrained model"
+    remedy = f"Try a smaller --learning-rate than {plan.learning_rate:g}."
+    return Diverged("DIVERGED", f"epoch {epoch}, step {step}", f"the loss is not finite; {kept} was kept", remedy)
+
+
+def _record(parts: Parts, config: FitConfig) -> dict[str, Any]:
+    """What the training came to; `watched` is "validation", "test" or "" for nothing."""
+    history, watched = parts.keeper.history, parts.watched
+    return {
+        "history": _history(history),
+        "train_images": len(parts.train),
+        "validation_images": parts.held_out,
+        "watched": "" if watched is None else "validation" if parts.held_out else watched.split,
         "watched_images": len(watched) if watched is not None else 0,
-        "recipe": plan,
-        "best_epoch": int(np.nanargmin(keeper.history["val_loss"])) + 1 if config.early_stopping else 0,
-        "dead_units": dead.shares(max((row[0] for row in dead.rows), default=0)),
-        "cpu_seconds": round(sum(keeper.history.get("cpu_seconds", [])), 1),
-        "resumed_after_epoch": first,
+        "best_epoch": int(np.nanargmin(history["val_loss"])) + 1 if config.early_stopping else 0,
+        "dead_units": parts.dead.shares(max((row[0] for row in parts.dead.rows), default=0)),
+        "cpu_seconds": round(sum(history.get("cpu_seconds", [])), 1),
     }
 
 
@@ -186,6 +195,11 @@ class Parts:
     train: LabeledImages
     watched: LabeledImages | None
     probe: LabeledImages
+
+    @property
+    def held_out(self) -> int:
+        """Training images kept apart to be watched."""
+        return len(self.watched) if self.watched is not None and self.watched.split != "test" else 0
 
 
 def _callbacks(parts: Parts, places: Places, plan: Recipe, progress: Progress, pictures: Pictures, hparams: dict[str, Any]) -> list[Any]:
