@@ -116,6 +116,27 @@ def test_stages_of_the_convolutional_articles() -> None:
     assert len(stages(["cnn4"], ReproduceConfig(seeds=3, stages="first"))) == 3
 
 
+def test_trainings_share_states_only_where_their_length_does_not_matter(tmp_path: Path) -> None:
+    """A schedule over all steps makes another training of another length; without one more epochs go on from fewer."""
+    from fmnist_viz.core.cache import Cache
+    from fmnist_viz.data import load
+    from fmnist_viz.data.config import DataConfig
+    from fmnist_viz.pipeline.training import Training
+    from fmnist_viz.training.config import ComputeConfig
+
+    data, cache = load(DataConfig(data="sample")), Cache(tmp_path)
+
+    def states(**options: object) -> tuple[Path, Path | None]:
+        fit = FitConfig(recipe="article", **options)  # type: ignore[arg-type]
+        return Training(data, {"train": "a", "test": "b"}, fit, ComputeConfig(), 1, 0).states(cache)
+
+    assert states(model="compact", augmented_epochs=4)[0] != states(model="compact", augmented_epochs=8)[0]
+    assert states(model="cnn1", epochs=2, augmented_epochs=0) == states(model="cnn1", epochs=9, augmented_epochs=0)
+    own, before = states(model="cnn1", epochs=2, augmented_epochs=3)
+    assert own == states(model="cnn1", epochs=2, augmented_epochs=7)[0] != states(model="cnn1", epochs=3, augmented_epochs=3)[0]
+    assert before == states(model="cnn1", epochs=2, augmented_epochs=0)[0]
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [

@@ -73,7 +73,7 @@ class Training:
         plain = cache.root / "states" / digest({**self.key(), "plan": free})[:32]
         if plan.augmentation is None:
             return plain, None
-        own = dataclasses.replace(plan, augmented_epochs=0)
+        own = plan if plan.schedule == "one-cycle" else dataclasses.replace(plan, augmented_epochs=0)
         return cache.root / "states" / digest({**self.key(), "plan": own})[:32], plain
 
 
