@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fmnist_viz.data.config import DataConfig
-from fmnist_viz.pipeline.reproduce import ReproduceConfig, Reproduction, check_names, reproduce, stages, unfinished
+from fmnist_viz.pipeline.reproduce import ReproduceConfig, Reproduction, check_names, is_finished, reproduce, stages, unfinished
 from fmnist_viz.training.config import ComputeConfig, TransferConfig
 
 if TYPE_CHECKING:
@@ -79,6 +79,8 @@ def _note_unfinished(work: Reproduction, names: Sequence[str]) -> None:
     from fmnist_viz.core.ledger import append_row
 
     for stage in stages(names, work.config):
+        if is_finished(work, stage):
+            continue
         row = unfinished(work, stage)
         if row.epochs:
             append_row(work.ledger, row)

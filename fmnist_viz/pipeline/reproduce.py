@@ -23,6 +23,7 @@ from fmnist_viz.pipeline.provenance import git_state
 from fmnist_viz.pipeline.training import Training, run_training
 from fmnist_viz.pipeline.transfer import FrozenBase
 from fmnist_viz.training.config import ComputeConfig, FitConfig, TransferConfig
+from fmnist_viz.training.device import choose_policy
 
 # all that an article describes and that trains on this data as it is; vgg19 is trained where it is named: its features take hours of a processor
 ARTICLES = ("dense4-raw", "dense4", "dense4-lr-sweep", "dense4-tuned", "dense128", "fc4", "cnn1", "cnn3", "cnn4")
@@ -138,6 +139,11 @@ def one(work: Reproduction, stage: Stage) -> LedgerRow:
     return row
 
 
+def is_finished(work: Reproduction, stage: Stage) -> bool:
+    """Whether the result of this very training lies in the cache."""
+    return work.cache.has("reproductions", {**work.training(stage).key(), "test": work.digests["test"]})
+
+
 def unfinished(work: Reproduction, stage: Stage) -> LedgerRow:
     """The row of a training that has not ended: at which epoch it stands."""
     from fmnist_viz.training.state import finished_epochs
@@ -201,7 +207,7 @@ def _row(work: Reproduction, stage: Stage, record: dict[str, Any], *, finished: 
         epochs_scale=work.config.epochs_scale,
         finished=finished,
         options=work.options(stage),
-        precision=str(record.get("precision", work.compute.precision)),
+        precision=str(record.get("precision") or choose_policy(work.compute.precision, [])[0]),
         device=str(record.get("device", work.compute.device)),
         threads=work.threads,
         cpu=cpu_name(),
