@@ -79,6 +79,12 @@ def test_table_only_says_at_which_epoch_an_unfinished_training_stands(tmp_path: 
     assert not row.finished
     assert 1 <= row.epochs < 10
     assert f"{row.epochs} of 10" in (tmp_path / "table" / "reproduction.md").read_text()
+    assert run(tmp_path, *words).code == 0
+    (ended,) = read_ledger(tmp_path / "table" / "reproduction.csv")  # the finished account takes the place of the unfinished one
+    assert ended.finished
+    assert (ended.epochs, ended.identity) == (10, row.identity)
+    assert run(tmp_path, *words, "--table-only").code == 0
+    assert read_ledger(tmp_path / "table" / "reproduction.csv") == [ended]
 
 
 def test_a_damaged_ledger_costs_no_training(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import functools
 import platform
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -20,10 +21,11 @@ from fmnist_viz.core.types import DataSet, LabeledFeatures
 from fmnist_viz.models.zoo import PRESETS, preset
 from fmnist_viz.pipeline.config import VERSION
 from fmnist_viz.pipeline.provenance import git_state
+from fmnist_viz.pipeline.tensorflow import load_tensorflow
 from fmnist_viz.pipeline.training import Training, run_training
 from fmnist_viz.pipeline.transfer import FrozenBase
 from fmnist_viz.training.config import ComputeConfig, FitConfig, TransferConfig
-from fmnist_viz.training.device import choose_policy
+from fmnist_viz.training.device import Device, choose_device
 
 # all that an article describes and that trains on this data as it is; vgg19 is trained where it is named: its features take hours of a processor
 ARTICLES = ("dense4-raw", "dense4", "dense4-lr-sweep", "dense4-tuned", "dense128", "fc4", "cnn1", "cnn3", "cnn4")
@@ -73,6 +75,12 @@ class Reproduction:
     rows: list[LedgerRow] = field(default_factory=list)
     transfer: TransferConfig = field(default_factory=TransferConfig)
     base: FrozenBase | None = None  # of the presets that stand on one
+
+    @functools.cached_property
+    def device(self) -> Device:
+        """Where this call trains: a training that has not ended is named in the ledger as it will be when it has."""
+        load_tensorflow()
+        return choose_device(self.compute)
 
     def training(self, stage: Stage) -> Training:
         base = self.base if PRESETS[stage.preset].transfer else None
@@ -191,6 +199,8 @@ def _row(work: Reproduction, stage: Stage, record: dict[str, Any], *, finished: 
     # a stage that went on from another one is timed by its own epochs only
     own = seconds[stage.fit.plan.epochs :] if stage.stage == "augmented" else seconds
 
+    images = len(work.data.train) if work.data.train is not None else 0
+
     def last(name: str) -> float | None:
         return history[name][-1] if history.get(name) else None
 
@@ -207,13 +217,13 @@ def _row(work: Reproduction, stage: Stage, record: dict[str, Any], *, finished: 
         epochs_scale=work.config.epochs_scale,
         finished=finished,
         options=work.options(stage),
-        precision=str(record.get("precision") or choose_policy(work.compute.precision, [])[0]),
-        device=str(record.get("device", work.compute.device)),
+        precision=str(record.get("precision") or work.device.policy),
+        device=str(record.get("device") or work.device.name),
         threads=work.threads,
         cpu=cpu_name(),
         seconds_per_epoch=float(np.median(own)) if own else None,
         cpu_minutes=record["cpu_seconds"] / 60 if record.get("cpu_seconds") else None,
-        train_images=int(record.get("train_images", 0)),
+        train_images=images - stage.fit.held_out(images),
         n_test=len(work.data.test),
         official=work.data.source.official,
         train_loss=last("loss"),

@@ -15,6 +15,7 @@ from fmnist_viz.display.accuracy_intervals import AccuracyIntervalsDisplay
 from fmnist_viz.display.confusion_change import ConfusionChangeDisplay
 from fmnist_viz.display.image_wall import ImageWallDisplay
 from fmnist_viz.export.comparison.content import ComparisonContent
+from fmnist_viz.export.document import POLICY, environment, stylesheet
 from fmnist_viz.export.report.content import visible
 from fmnist_viz.export.report.table import Table, table_of
 
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 HERE = Path(__file__).parent
-STYLE = HERE.parent / "report" / "page.css"  # the report's colours, sizes and tables
-# There is no script at all, and nothing may be asked of any network.
-POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
 ON_WALL = 40  # images; the CSV files hold all
 CELLS = 20  # most changed cells in the page's table
 
@@ -51,26 +49,27 @@ class Picture:
 
 def render(content: ComparisonContent) -> str:
     """The whole page as text; equal content gives equal text. Names are escaped by the template."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-    from markupsafe import Markup
-
-    environment = Environment(loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    css = "\n".join(path.read_text(encoding="utf-8") for path in (STYLE, HERE / "page.css"))
-    return environment.get_template("page.html").render(
-        title=visible(content.title),
-        policy=POLICY,
-        css=Markup(css),
-        content=content,
-        verdicts=[visible(line) for line in content.verdicts],
-        notes=[visible(line) for line in content.notes],
-        n=len(content.runs[0].y_true),
-        classes=len(content.runs[0].class_names),
-        accuracy=picture(AccuracyIntervalsDisplay(content.runs)),
-        tests=_numbers(content.tables["tests"].drop(columns="other_answers"), baseline_accuracy="its accuracy", run_accuracy="accuracy", p_holm="p after Holm"),
-        pairs=[_pair(content, pair) for pair in content.pairs],
-        layers=_layers(content.tables["layers"]),
-        similarity=_similarity(content.tables.get("similarity")),
-        settings=table_of(content.tables["settings"].astype(str)),
+    return (
+        environment(HERE)
+        .get_template("page.html")
+        .render(
+            title=visible(content.title),
+            policy=POLICY,
+            css=stylesheet(HERE),
+            content=content,
+            verdicts=[visible(line) for line in content.verdicts],
+            warnings=[visible(line) for line in content.notes],
+            n=len(content.runs[0].y_true),
+            classes=len(content.runs[0].class_names),
+            accuracy=picture(AccuracyIntervalsDisplay(content.runs)),
+            tests=_numbers(
+                content.tables["tests"].drop(columns="other_answers"), baseline_accuracy="its accuracy", run_accuracy="accuracy", p_holm="p after Holm"
+            ),
+            pairs=[_pair(content, pair) for pair in content.pairs],
+            layers=_layers(content.tables["layers"]),
+            similarity=_similarity(content.tables.get("similarity")),
+            settings=table_of(content.tables["settings"].astype(str)),
+        )
     )
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from fmnist_viz.analysis.confusion import Confusion, confusion
 from fmnist_viz.core.palette import NEUTRAL, class_colors
 from fmnist_viz.core.store import write_file
+from fmnist_viz.export.document import environment, stylesheet
 from fmnist_viz.export.report.content import ReportContent
 from fmnist_viz.export.report.curves import curve_panels
 from fmnist_viz.export.report.gallery import galleries
@@ -53,12 +54,10 @@ def write_report(path: Path, content: ReportContent) -> None:
 
 def render(content: ReportContent) -> str:
     """The whole page as text."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    pages = environment(HERE)
     # Bokeh reads a definition before what refers to it: keep the keys in their order.
-    environment.policies["json.dumps_kwargs"] = {"sort_keys": False, "allow_nan": False, "separators": (",", ":")}
-    return environment.get_template("page.html").render(_context(content))
+    pages.policies["json.dumps_kwargs"] = {"sort_keys": False, "allow_nan": False, "separators": (",", ":")}
+    return pages.get_template("page.html").render(_context(content))
 
 
 def _context(content: ReportContent) -> dict[str, Any]:
@@ -69,8 +68,10 @@ def _context(content: ReportContent) -> dict[str, Any]:
     sheets = thumbnail_sheets(content.images)
     return {
         "content": content,
+        "title": content.title,
+        "warnings": content.warnings,
         "policy": POLICY,
-        "css": Markup((HERE / "page.css").read_text(encoding="utf-8")),
+        "css": stylesheet(HERE),
         "bokeh_js": [Markup(text) for text in _bokeh_scripts()],
         "script": Markup("\n".join((HERE / "script" / f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS)),
         "data": _data(content, counted, map_index(content, columns), sheets),

@@ -11,11 +11,12 @@ from fmnist_viz.analysis.reproduction import Reproduction
 from fmnist_viz.core.store import write_file
 from fmnist_viz.display.reproduction import ReproductionDisplay
 from fmnist_viz.display.style import styled
+from fmnist_viz.export.document import POLICY, environment, stylesheet
 from fmnist_viz.export.reproduction import wording
 from fmnist_viz.export.reproduction.markdown import CELL_HEADS, RATE_HEADS, READING, markdown_page
 
 HERE = Path(__file__).parent
-POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
+TITLE = "Reproduction of the articles"
 FILES = ("reproduction.md", "reproduction_table.csv", "reproduction.html")
 
 
@@ -37,10 +38,6 @@ def write_reproduction(rows: Sequence[Reproduction], folder: Path) -> list[Path]
 
 def page(rows: Sequence[Reproduction]) -> str:
     """The page as text."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-    from markupsafe import Markup
-
-    environment = Environment(loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     systems = [
         {
             "name": wording.name(r), "said": wording.heading(r), "remarks": wording.remarks(r), "cells": wording.confusion_rows(r),
@@ -48,8 +45,8 @@ def page(rows: Sequence[Reproduction]) -> str:
         }
         for r in rows
     ]  # fmt: skip
-    return environment.get_template("page.html").render(
-        policy=POLICY, css=Markup((HERE.parent / "report" / "page.css").read_text(encoding="utf-8")), reading=READING, heads=wording.HEADS,
+    return environment(HERE).get_template("page.html").render(
+        title=TITLE, policy=POLICY, css=stylesheet(HERE), reading=READING, heads=wording.HEADS,
         main=wording.main_rows(rows), cell_heads=CELL_HEADS, rate_heads=RATE_HEADS, figure=_figure(rows), systems=systems,
         summary=wording.summary(rows),
     )  # fmt: skip
