@@ -59,7 +59,7 @@ def verdict(r: Reproduction) -> str:
     """The verdict; how far an unfinished one stands; whose number stands in where the article has none."""
     said: str = r.verdict
     if r.interval is not None and r.reported is not None and r.reported.anchor and r.verdict in ("inside", "better", "worse"):
-        said += f" (number of {r.reported.anchor})"
+        said += f" (against the {r.reported.anchor})"
     return f"{said}: {r.standing}" if r.verdict == "not run in full" else said
 
 
