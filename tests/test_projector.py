@@ -22,9 +22,10 @@ from fmnist_viz.core.palette import class_colors
 from fmnist_viz.core.types import Projection, Representation
 from fmnist_viz.export.projector import CONFIG, ProjectorTensor, check_folder, class_order, write_projector
 from fmnist_viz.export.projector import writer as writer_module
-from fmnist_viz.export.projector.bookmarks import REQUIRED, view_label
+from fmnist_viz.export.projector.bookmarks import REQUIRED
 from fmnist_viz.export.projector.config import tensor_name
 from fmnist_viz.export.projector.metadata import EMPTY, PIECE, cap_categories, read_as_page, text_columns, tsv
+from fmnist_viz.export.projector.view import view_label
 from fmnist_viz.export.sprite import MAX_SHEET, grid, on_black, square_thumbs, thumb_side, write_sprite
 
 HOSTILE = ("a\tb", "line\nbreak", "👕 shirt", "", "x" * 300, "<script>alert(1)</script>", "__proto__", "7", "\ufeffmark", "\u2028")

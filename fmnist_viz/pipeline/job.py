@@ -306,12 +306,13 @@ def _mapped(mapper: Mapper, images: LabeledImages, seen: Seen, weights: list[Wei
 def _export(ctx: Context, shown: Shown, line: str, model: ModelFile | None) -> None:
     """Everything that a person opens; the worker draws the figures meanwhile."""
     from fmnist_viz.pipeline import exports, pictures
+    from fmnist_viz.pipeline.projector import publish_projector
 
     shots = pictures.begin_pictures(ctx, pictures.gather(ctx, shown, model))
     drawn = exports.begin_figures(ctx, shown)
     exports.publish_maps(ctx, shown)
     ready = exports.tables(shown, left_out=ctx.brought.not_finite if ctx.brought else ())
     exports.publish_tables(ctx, shown, ready)
-    exports.publish_projector(ctx, shown)
+    publish_projector(ctx, shown)
     exports.publish_report(ctx, shown, ready, line, shots.result())
     exports.publish_figures(ctx, drawn)

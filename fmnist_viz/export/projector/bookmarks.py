@@ -1,11 +1,10 @@
-"""Precomputed maps as the Projector's bookmarks: one click shows our coordinates, coloured by class, nothing recomputed.
+"""Views as the Projector's bookmarks: one click shows our coordinates, coloured by class, nothing recomputed.
 
 A bookmark is the page's whole state; a missing required field breaks the page, so all of them are given.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Sequence
 from typing import Any
@@ -13,64 +12,53 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fmnist_viz.core.types import Projection
-from fmnist_viz.projection.caption import METHOD_NAMES, parameter_text, short_scores
+from fmnist_viz.export.projector.view import Slot, View
 
-# The page restarts t-SNE as soon as something is put into its own t-SNE slot; the UMAP slot shows what it is given.
-SLOTS = {"pca": "pca"}
-OTHER_SLOT = "umap"
-# The page lists bookmarks in a narrow panel: what tells two maps apart, and no more; the rest is in the manifest and in the captions.
-TOLD = ("perplexity", "n_neighbors", "min_dist", "n_iter", "n_epochs", "metric", "variance")
+AXES: dict[Slot, tuple[str, ...]] = {
+    "pca": ("pca-0", "pca-1", "pca-2"),
+    "umap": ("umap-0", "umap-1", "umap-2"),
+    "custom": ("linear-x", "linear-y"),
+}
 REQUIRED = (
     "selectedProjection", "projections", "selectedPoints", "pcaComponentDimensions", "tSNEIteration", "tSNEPerplexity", "tSNELearningRate",
     "customXLeftText", "customXRightText", "customYUpText", "customYDownText",
 )  # fmt: skip
 
 
-def slot_of(view: Projection) -> str:
-    return SLOTS.get(view.method, OTHER_SLOT)
-
-
-def view_label(view: Projection) -> str:
-    """``t-SNE (opens in the UMAP tab), perplexity 30, 500 iterations, euclidean, seed 0. trust .983 · recall@15 .39 · 15-NN .800``."""
-    told = parameter_text(dataclasses.replace(view, parameters={k: v for k, v in view.parameters.items() if k in TOLD}))
-    if slot_of(view) != view.method:
-        name = METHOD_NAMES.get(view.method, view.method)
-        told = f"{name} (opens in the {METHOD_NAMES[slot_of(view)]} tab){told[len(name) :]}"
-    return ". ".join(filter(None, [told, short_scores(view.scores)]))
-
-
-def coordinate_json(coords: NDArray[np.float32], slot: str) -> str:
+def coordinate_json(coords: NDArray[np.float32], slot: Slot) -> str:
     """``[{"umap-0":1.5,"umap-1":-2.25},...]``, each number the shortest text that reads back as the same float32."""
     text = np.asarray(coords, np.float32).astype(str).tolist()
-    point = "{" + ",".join(f'"{slot}-{axis}":%s' for axis in range(coords.shape[1])) + "}"
+    point = "{" + ",".join(f'"{axis}":%s' for axis in AXES[slot][: coords.shape[1]]) + "}"
     return "[" + ",".join([point % tuple(row) for row in text]) + "]"
 
 
-def _state(view: Projection, shape: Sequence[int], color_by: str, label_by: str) -> dict[str, Any]:
+def _state(view: View, selected: NDArray[np.int64], shape: Sequence[int], color_by: str, label_by: str) -> dict[str, Any]:
     """Everything of the page's state but the coordinates."""
     solid = view.coords.shape[1] == 3
     p = view.parameters
+    left, right, down, up = view.texts
     return {
-        "label": view_label(view), "isSelected": False, "dataSetDimensions": list(shape), "selectedProjection": slot_of(view),
+        "label": view.label, "isSelected": False, "dataSetDimensions": list(shape), "selectedProjection": view.slot,
         "pcaComponentDimensions": [0, 1, 2] if solid else [0, 1], "tSNEIteration": 0, "tSNEPerplexity": min(100, max(2, float(p.get("perplexity") or 30))),
         "tSNELearningRate": 1, "tSNEis3d": solid, "umapIs3d": solid, "umapNeighbors": min(50, max(5, int(p.get("n_neighbors") or 15))),
         "umapMinDist": min(0.99, max(0.0, float(p.get("min_dist") or 0.1))),
-        "customXLeftText": "", "customXRightText": "", "customYUpText": "", "customYDownText": "",
-        "filteredPoints": None, "shuffledDataIndices": None, "cameraDef": None, "selectedPoints": [], "selectedColorOptionName": color_by,
-        "forceCategoricalColoring": False, "selectedLabelOption": label_by,
+        "customXLeftText": left, "customXRightText": right, "customYUpText": up, "customYDownText": down,
+        "customXLeftRegex": view.regex, "customXRightRegex": view.regex, "customYUpRegex": view.regex, "customYDownRegex": view.regex,
+        "filteredPoints": None, "shuffledDataIndices": None, "cameraDef": None, "selectedPoints": selected.tolist(),
+        "selectedColorOptionName": view.color_by or color_by, "forceCategoricalColoring": False, "selectedLabelOption": label_by,
     }  # fmt: skip
 
 
-def bookmarks_json(views: Sequence[Projection], rows: NDArray[np.int64], *, shape: Sequence[int], color_by: str, label_by: str) -> str:
+def bookmarks_json(views: Sequence[View], rows: NDArray[np.int64], *, shape: Sequence[int], color_by: str, label_by: str) -> str:
     """The bookmarks file of one tensor: a state per view that has a map (views with a note have none).
 
     `rows` picks and orders the view's points as in the tensor file; `shape` is the tensor's (n, d).
     """
-    states = []
+    states, place = [], {int(row): i for i, row in enumerate(rows)} if any(len(view.selected) for view in views) else {}
     for view in views:
         if view.note:
             continue
-        head = json.dumps(_state(view, shape, color_by, label_by), allow_nan=False, ensure_ascii=False)
-        states.append(f'{head[:-1]}, "projections": {coordinate_json(view.coords[rows], slot_of(view))}}}')
+        selected = np.array([place[row] for row in view.selected.tolist() if row in place], np.int64)
+        head = json.dumps(_state(view, selected, shape, color_by, label_by), allow_nan=False, ensure_ascii=False)
+        states.append(f'{head[:-1]}, "projections": {coordinate_json(view.coords[rows], view.slot)}}}')
     return "[" + ",\n".join(states) + "]\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +14,12 @@ from numpy.typing import NDArray
 from fmnist_viz.core.errors import BadInput, Damaged, UsageError
 from fmnist_viz.core.store import need_space, write_file, write_json
 from fmnist_viz.core.types import LabeledImages, Projection, Representation
-from fmnist_viz.export.projector.bookmarks import bookmarks_json, slot_of, view_label
+from fmnist_viz.export.projector.bookmarks import bookmarks_json
 from fmnist_viz.export.projector.check import MAX_POINTS, check_folder
 from fmnist_viz.export.projector.config import CONFIG, Entry, config_text, tensor_name, write_event_file
 from fmnist_viz.export.projector.metadata import Columns, color_column, label_column, text_columns, tsv
 from fmnist_viz.export.projector.tensor import choose_transform, require_finite, write_tensor
+from fmnist_viz.export.projector.view import View
 from fmnist_viz.export.sprite import write_sprite
 
 if TYPE_CHECKING:
@@ -30,19 +32,22 @@ METADATA, SPRITE = "metadata.tsv", "sprite.png"
 class ProjectorTensor:
     """One tensor to show: a representation with all its rows, and what belongs to those rows.
 
-    views : maps of the same rows;  metadata : one row per row, None for the shared table of the samples (of other
-    tensors: their ids);  images : uint8 (n, h, w, 1 or 3), shown as they are, None for the shared thumbnails of the
-    samples (of other tensors: none);  title : what the tensor is called after its number, by default the representation's name.
+    views : maps of the same rows, as projections or ready views;  metadata : one row per row, None for the shared table of
+    the samples (of other tensors: their ids);  images : uint8 (n, h, w, 1 or 3), shown as they are, None for the shared
+    thumbnails of the samples (of other tensors: none);  title : what the tensor is called after its number, by default the
+    representation's name;  group : letters before the number of a tensor with rows of its own, which sort and number such tensors.
     """
 
     representation: Representation
-    views: Sequence[Projection] = ()
+    views: Sequence[Projection | View] = ()
     metadata: pd.DataFrame | None = None
     images: NDArray[np.uint8] | None = None
     title: str = ""
+    group: str = "w"
 
     def __post_init__(self) -> None:
         n, name = len(self.representation.X), self.representation.name
+        object.__setattr__(self, "views", tuple(View.of(view) if isinstance(view, Projection) else view for view in self.views))
         for view in self.views:
             if not view.note and not np.array_equal(view.sample_ids, self.representation.sample_ids):
                 raise ValueError(f"{name}: the {view.method} view has other rows")
@@ -90,12 +95,13 @@ def _write_entry(folder: Path, tensor: ProjectorTensor, name: str, rows: NDArray
     require_finite(representation, rows)
     transform = choose_transform(representation, rows)
     written = write_tensor(folder / f"{name}.bytes", representation, rows, transform)
-    views = [view for view in tensor.views if not view.note]
+    every = [view for view in tensor.views if isinstance(view, View)]
+    views = [view for view in every if not view.note]
     facts: dict[str, Any] = {
         "name": name, "file": f"{name}.bytes", **written, "representation": representation.name, "kind": representation.kind, "model": representation.model,
         "epoch": representation.epoch, "raw_width": representation.raw_width, "came_reduced": dict(representation.transform), "transform": transform.record,
-        "views": [{"method": v.method, "slot": slot_of(v), "label": view_label(v), "dimensions": v.coords.shape[1]} for v in views],
-        "views_without_map": [{"method": v.method, "note": v.note} for v in tensor.views if v.note],
+        "views": [{"method": v.method, "slot": v.slot, "label": v.label, "dimensions": v.coords.shape[1], "selected": len(v.selected)} for v in views],
+        "views_without_map": [{"method": v.method, "note": v.note} for v in every if v.note],
     }  # fmt: skip
     bookmarks = f"{name}.bookmarks.json" if views else ""
     if bookmarks:
@@ -139,6 +145,34 @@ def _correct(images: LabeledImages, metadata: pd.DataFrame) -> NDArray[np.bool_]
         return None
     truth = metadata["label"] if "label" in metadata.columns else np.asarray(images.class_names, object)[images.labels]
     return np.asarray(metadata["predicted"].astype(str).to_numpy() == np.asarray(truth).astype(str), dtype=np.bool_)
+
+
+def write_tensors(folder: Path, tensors: Sequence[ProjectorTensor]) -> list[dict[str, Any]]:
+    """A Projector folder of tensors that share nothing: each with its own table and thumbnails, all rows, in their order.
+
+    `folder` exists, is empty, and is published by the caller; tensors are named as titled. Returns the facts of each; raises as `write_projector`.
+    """
+    written = []
+    for tensor in tensors:
+        rows = np.arange(len(tensor.representation.X))
+        name = tensor.title or tensor.representation.name
+        written.append(_write_entry(folder, tensor, name, rows, _own_assets(folder, tensor, name, rows, None)))
+    publish_config(folder, [entry for entry, _ in written])
+    return [facts for _, facts in written]
+
+
+def publish_config(folder: Path, entries: Sequence[Entry]) -> Path:
+    """The event file, and last the configuration, once all files keep TensorBoard's rules; returns the event file's path.
+
+    Raises Damaged where they do not: a broken configuration would take the tab down for every run.
+    """
+    event = write_event_file(folder)
+    config = config_text(entries)
+    found = check_folder(folder, config=config)
+    if found:
+        raise Damaged("PROJECTOR-BROKEN", folder.name, "; ".join(found[:3]), "This is a bug of this program; please report it.")
+    write_file(folder / CONFIG, config)
+    return event
 
 
 def write_projector(
@@ -192,16 +226,13 @@ def write_projector(
         name = tensor_name("", i, len(samples), tensor.title or tensor.representation.name)
         written.append(_write_entry(folder, tensor, name, rows, _own_assets(folder, tensor, name, rows, shared)))
     shown = [tensor for tensor in others if min(tensor.representation.X.shape) >= 1 and 2 <= len(tensor.representation.X) <= MAX_POINTS]
-    for i, tensor in enumerate(shown, start=1):
-        name = tensor_name("w", i, len(shown), tensor.title or tensor.representation.name)
+    numbers: Counter[str] = Counter()
+    for tensor in shown:
+        numbers[tensor.group] += 1
+        name = tensor_name(tensor.group, numbers[tensor.group], len(shown), tensor.title or tensor.representation.name)
         every = np.arange(len(tensor.representation.X))
         written.append(_write_entry(folder, tensor, name, every, _own_assets(folder, tensor, name, every, None)))
-    event = write_event_file(folder)
-    config = config_text([entry for entry, _ in written])
-    found = check_folder(folder, config=config)
-    if found:
-        raise Damaged("PROJECTOR-BROKEN", folder.name, "; ".join(found[:3]), "This is a bug of this program; please report it.")
-    write_file(folder / CONFIG, config)
+    event = publish_config(folder, [entry for entry, _ in written])
     skipped = [{"representation": t.representation.name, "shape": list(t.representation.X.shape)} for t in others if not any(t is s for s in shown)]
     table = {"file": METADATA, "columns": list(shared.columns), "color_by": color_column(shared.columns)}
     tensors = [facts for _, facts in written]

@@ -1,0 +1,72 @@
+"""The Projector stage: which images, tables, thumbnails and views go into a run's `projector/`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fmnist_viz.core.store import need_space, staged_folder
+from fmnist_viz.data.split import interleaved_rows, stratified_rows
+from fmnist_viz.features.weights import WeightRows
+from fmnist_viz.pipeline.context import Context
+from fmnist_viz.pipeline.exports import Shown
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from fmnist_viz.export.projector import ProjectorTensor
+
+
+def sample_metadata(shown: Shown) -> pd.DataFrame:
+    """The Projector's table: label, and what is known of the predictions; one row per image."""
+    import pandas as pd
+
+    from fmnist_viz.analysis.confusion import predictions_frame
+
+    if shown.seen.predictions is None:
+        names = np.asarray(shown.images.class_names, dtype=object)
+        return pd.DataFrame({"label": names[shown.images.labels], "sample_id": shown.images.sample_ids})
+    frame = predictions_frame(shown.seen.predictions)
+    columns = [name for name in ("true", "predicted", "correct", "confidence", "pair", "sample_id") if name in frame.columns]
+    metadata = frame[columns].rename(columns={"true": "label"})
+    metadata["correct"] = np.where(metadata["correct"], "correct", "wrong")
+    return metadata
+
+
+def publish_projector(ctx: Context, shown: Shown) -> None:
+    """`projector/`: class-interleaved stratified rows of every representation, then the weights."""
+    from fmnist_viz.export.projector import ProjectorTensor, write_projector
+
+    images, config = shown.images, ctx.config.view
+    picked = stratified_rows(images.labels, min(config.projector_points, len(images)), seed=ctx.seed)
+    rows = picked[interleaved_rows(images.labels[picked], len(picked), seed=ctx.seed)]
+    metadata = sample_metadata(shown)
+    samples = [ProjectorTensor(s.representation, tuple(shown.maps.get(name, {}).values())) for name, s in shown.seen.sources.items()]
+    others = [_weight_tensor(w, shown) for w in shown.weights]
+    if len(rows) < 2:
+        ctx.progress.warn("a single image: there is no Projector folder, it needs at least two points")
+        ctx.folder.record("projector", {"skipped": "a single image"})
+        return
+    if not samples:
+        ctx.folder.record("projector", {"skipped": "no vectors"})
+        return
+    need_space(ctx.folder.path, sum(4 * len(rows) * s.representation.X.shape[1] for s in shown.seen.sources.values()), what="the Projector folder")
+    with ctx.timed("projector"), staged_folder(ctx.folder.path / "projector") as folder:
+        facts = write_projector(folder, samples=samples, others=others, images=images, metadata=metadata, rows=rows)
+    ctx.folder.record("projector", ctx.facts("projector", **facts))
+
+
+def _weight_tensor(weights: WeightRows, shown: Shown) -> ProjectorTensor:
+    import pandas as pd
+
+    from fmnist_viz.export.projector import ProjectorTensor
+    from fmnist_viz.pipeline.maps import weight_source
+
+    names = np.array([*shown.images.class_names, "none"], dtype=object)
+    table = pd.DataFrame(
+        {"label": names[weights.favourite], "unit": [f"{weights.name} {i}" for i in range(len(weights.rows))], "norm": np.linalg.norm(weights.rows, axis=1)}
+    )
+    pictures = None if weights.pictures is None else weights.pictures if weights.pictures.ndim == 4 else weights.pictures[..., None]
+    source = weight_source(weights.name, weights.rows, shown.model)
+    return ProjectorTensor(source.representation, tuple(shown.weight_maps.get(weights.name, {}).values()), table, pictures, weights.name)
