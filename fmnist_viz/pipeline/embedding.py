@@ -21,10 +21,9 @@ from numpy.typing import NDArray
 
 from fmnist_viz.core.arrays import as_vectors
 from fmnist_viz.core.errors import BadInput, UsageError, unknown_choice
-from fmnist_viz.core.store import staged_folder
 from fmnist_viz.core.types import Representation
 from fmnist_viz.data.split import stratified_rows
-from fmnist_viz.export.projector import ProjectorTensor, TensorForm, View, write_tensors
+from fmnist_viz.export.projector import CONFIG, ProjectorTensor, TensorForm, View, projector_folder, write_tensors
 from fmnist_viz.export.projector.check import MAX_POINTS
 from fmnist_viz.export.projector.metadata import class_codes, text_columns
 from fmnist_viz.export.projector.tensor import Normalize, TensorFormat
@@ -107,8 +106,9 @@ def _taken(view: View, rows: NDArray[np.int64]) -> View:
 
 def publish_tensors(folder: Path, tensors: Sequence[ProjectorTensor], *, form: TensorForm) -> list[dict[str, Any]]:
     """A whole Projector folder under its name, or nothing: staged beside it, checked, renamed. Returns the facts of each tensor."""
-    with staged_folder(folder) as staged:
-        return write_tensors(staged, tensors, form=form)
+    with projector_folder(folder) as staged:
+        facts = write_tensors(staged, tensors, form=form)
+    return facts
 
 
 def add_embedding(
@@ -187,6 +187,7 @@ def add_embedding(
     final = place / f"{start}{datetime.now():%Y%m%d-%H%M%S.%f}"
     (written,) = publish_tensors(final, [tensor], form=form)
     for path in older:
+        (path / CONFIG).unlink(missing_ok=True)  # first, so that TensorBoard never reads one whose files are gone
         shutil.rmtree(path, ignore_errors=True)
     return AddedEmbedding(final, Path(log_dir), {"tag": tag, "step": number, **written, **facts})
 
