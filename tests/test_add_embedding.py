@@ -200,7 +200,7 @@ def test_what_does_not_fit_is_one_line_and_writes_nothing(tmp_path: Path, given:
 def test_vectors_that_the_page_cannot_show_are_refused_in_one_line(tmp_path: Path, matrix: Any, error: str) -> None:
     with pytest.raises(BadInput, match=error):
         add_embedding(tmp_path, matrix)
-    assert not list(tmp_path.rglob(CONFIG))
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("where", ["gs://bucket/logs", "s3://bucket"])
@@ -511,3 +511,22 @@ def test_no_name_is_used_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     names = {add_embedding(tmp_path, np.eye(3)).path.name for _ in range(5)}
     assert len(names) == 5
     assert module.STAMP and len(list((tmp_path / "default").iterdir())) == 1
+
+
+def test_the_readmes_example_runs_as_it_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both blocks in one namespace, as somebody would paste them."""
+    page = (Path(__file__).resolve().parents[1] / "README.md").read_text(encoding="utf-8")
+    part = page.split("## Your own vectors in TensorBoard's Projector, in three lines")[1].split("\n## ")[0]
+    blocks = part.split("```python\n")[1:]
+    assert len(blocks) == 2
+    assert len([line for line in blocks[0].split("```")[0].splitlines() if line]) == 3
+    monkeypatch.chdir(tmp_path)
+    space: dict[str, Any] = {}
+    for block in blocks:
+        exec(block.split("```")[0], space)
+    folders = {path.parent.relative_to(tmp_path / "logs").parts[0]: [] for path in (tmp_path / "logs").rglob(CONFIG)}
+    for path in (tmp_path / "logs").rglob(CONFIG):
+        folders[path.parent.relative_to(tmp_path / "logs").parts[0]].append(path.parent)
+        assert check_folder(path.parent) == []
+    assert {tag: len(paths) for tag, paths in folders.items()} == {"default": 1, "latent": 3, "maps": 1}
+    assert len(json.loads(next(folders["maps"][0].glob("*.bookmarks.json")).read_text())) == 2

@@ -26,7 +26,7 @@ from fmnist_viz.data.split import stratified_rows
 from fmnist_viz.export.projector import CONFIG, ProjectorTensor, TensorForm, View, projector_folder, write_tensors
 from fmnist_viz.export.projector.check import MAX_POINTS
 from fmnist_viz.export.projector.metadata import class_codes, text_columns
-from fmnist_viz.export.projector.tensor import Normalize, TensorFormat
+from fmnist_viz.export.projector.tensor import Normalize, TensorFormat, require_finite
 from fmnist_viz.export.slug import slug
 from fmnist_viz.pipeline.given import Views, given_pictures, given_table, given_views
 
@@ -68,13 +68,15 @@ def embedding_tensor(
         raise BadInput("PROJECTOR-TOO-FEW", "matrix", f"{len(X)} row", "The Projector's page shows nothing of fewer than 2.")
     table = given_table(metadata, header, len(X))
     pictures = given_pictures(images, len(X), channels_first=channels_first)
-    ids = np.arange(len(X)).astype(np.str_)
-    shown = given_views(views, ids)
-    if X.shape[1] < 4 and np.isfinite(X).all():
-        shown.append(_as_given(X, ids))
-    facts: dict[str, Any] = {}
+    ids, rows = np.arange(len(X)).astype(np.str_), np.arange(len(X))
     if len(X) > MAX_POINTS:
         rows = _sample(table, len(X))
+    require_finite(Representation(X, ids, name, "brought"), rows)  # before anything is written, and of what is shown
+    shown = given_views(views, ids)
+    if X.shape[1] < 4:
+        shown.append(_as_given(X, ids))
+    facts: dict[str, Any] = {}
+    if len(rows) < len(X):
         said = f"{len(X):,} rows: the Projector's page takes {MAX_POINTS:,}, a stratified sample of so many is shown"
         warnings.warn(said, stacklevel=3)
         facts = {"rows_given": len(X), "rows_sampled": MAX_POINTS, "sampled": said}

@@ -20,7 +20,7 @@ from fmnist_viz.export.projector.check import MAX_POINTS, check_folder
 from fmnist_viz.export.projector.checkpoint import into_checkpoint
 from fmnist_viz.export.projector.config import CONFIG, Entry, config_text, tensor_name, write_event_file
 from fmnist_viz.export.projector.metadata import Columns, class_codes, color_column, label_column, table_rows, take_rows, text_columns, tsv
-from fmnist_viz.export.projector.tensor import TensorForm, choose_transform, require_finite, write_tensor
+from fmnist_viz.export.projector.tensor import TensorForm, choose_transform, require_finite, tensor_bytes, write_tensor
 from fmnist_viz.export.projector.view import View
 from fmnist_viz.export.sprite import write_sprite
 
@@ -162,7 +162,7 @@ def write_tensors(folder: Path, tensors: Sequence[ProjectorTensor], *, form: Ten
 
     `folder` exists, is empty, and is published by the caller; tensors are named as titled. Returns the facts of each; raises as `write_projector`.
     """
-    need_space(folder, sum(4 * t.representation.X.size for t in tensors), what="the Projector folder")
+    need_space(folder, sum(tensor_bytes(*t.representation.X.shape, form) for t in tensors), what="the Projector folder")
     written = []
     for tensor in tensors:
         rows = np.arange(len(tensor.representation.X))
@@ -248,7 +248,7 @@ def write_projector(
     rows = np.asarray(rows, np.int64)
     _require(samples, images, metadata, rows)
     rows = class_order(rows, images.labels, _correct(images, metadata))
-    need_space(folder, sum(4 * len(rows) * t.representation.X.shape[1] for t in samples), what="the Projector folder")
+    need_space(folder, sum(tensor_bytes(len(rows), t.representation.X.shape[1], form) for t in samples), what="the Projector folder")
     sprite: dict[str, Any] = write_sprite(folder / SPRITE, images.images, rows=rows) if images.pictured else {"file": "", "thumb": 0}
     shared = _Assets(sample_columns(images, metadata, rows), METADATA, sprite["file"], sprite["thumb"])
     write_file(folder / METADATA, tsv(shared.columns))
