@@ -162,7 +162,7 @@ def write_tensors(folder: Path, tensors: Sequence[ProjectorTensor], *, form: Ten
 
     `folder` exists, is empty, and is published by the caller; tensors are named as titled. Returns the facts of each; raises as `write_projector`.
     """
-    need_space(folder, sum(tensor_bytes(*t.representation.X.shape, form) for t in tensors), what="the Projector folder")
+    need_space(folder, sum(tensor_bytes(len(t.representation.X), t.representation.X.shape[1], form) for t in tensors), what="the Projector folder")
     written = []
     for tensor in tensors:
         rows = np.arange(len(tensor.representation.X))
