@@ -116,7 +116,7 @@ def _place(notes: _Notes, place: Place) -> None:
             shapes = checkpoint.variables(prefix)
             listed = checkpoint.listed(shapes or {})
             notes.add([("checkpoint-run", f"{len(listed)} variables")] if listed else [], place.folder / checkpoint.STATE, place.run)
-            notes.tensors += [Shown(place.run, name, *shape, source=prefix.name) for name, shape in sorted(listed.items())]
+            notes.tensors += [Shown(place.run, name, shape[0], shape[1], prefix.name) for name, shape in sorted(listed.items())]
 
 
 def _config(notes: _Notes, place: Place, raw: bytes) -> None:
@@ -135,7 +135,7 @@ def _config(notes: _Notes, place: Place, raw: bytes) -> None:
             _variable(notes, place, item, name, shapes)
     if shapes:
         rest = [(name, shape) for name, shape in sorted(shapes.items()) if len(shape) == 2 and name not in names]
-        notes.tensors += [Shown(place.run, name, *shape, source="checkpoint") for name, shape in rest]
+        notes.tensors += [Shown(place.run, name, shape[0], shape[1], "checkpoint") for name, shape in rest]
 
 
 def _checkpoint(notes: _Notes, place: Place, config: Any) -> dict[str, tuple[int, ...]] | None:
@@ -230,7 +230,7 @@ def _rest(notes: _Notes, place: Place, item: Any, name: str, shape: tuple[int, i
         if path is not None:
             labels, facts = read_bookmarks(path, points, {*columns, NO_COLOR})
             notes.add(facts, path, place.run, name)
-    notes.tensors.append(Shown(place.run, name, *shape, source=source, metadata=columns, images=images, bookmarks=tuple(labels)))
+    notes.tensors.append(Shown(place.run, name, shape[0], shape[1], source, columns, images, tuple(labels)))
 
 
 def _file(notes: _Notes, place: Place, given: str) -> Path:

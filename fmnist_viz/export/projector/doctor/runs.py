@@ -38,7 +38,8 @@ def places(logdir: Path) -> list[Place]:
     for folder, names in _walk(logdir):
         if CONFIG in names or STATE in names or any("tfevents" in name for name in names):
             found[folder] = CONFIG in names, [name for name in names if "tfevents" in name]
-    own, plugin = [], []
+    own: list[Place] = []
+    plugin: list[Place] = []
     for folder, (config, _) in found.items():
         inside = folder.parts[-2:] == PLUGIN
         home = folder.parents[1] if inside else folder
