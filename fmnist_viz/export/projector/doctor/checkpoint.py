@@ -6,6 +6,7 @@ buffers with type and shape; see tensorflow/core/util/tensor_bundle and tensorfl
 
 from __future__ import annotations
 
+import glob
 import re
 import struct
 from collections.abc import Iterator
@@ -25,6 +26,11 @@ def latest(folder: Path) -> Path | None:
         return None
     prefix = folder / found[1] if found else None
     return prefix if prefix is not None and (prefix.with_name(prefix.name + ".index").is_file() or prefix.is_file()) else None
+
+
+def exists(prefix: str) -> bool:
+    """Whether any file's path begins so, which is all that the server asks of `model_checkpoint_path`."""
+    return bool(glob.glob(glob.escape(prefix) + "*"))
 
 
 def variables(prefix: Path) -> dict[str, tuple[int, ...]] | None:

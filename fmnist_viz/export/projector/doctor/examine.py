@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -150,7 +149,7 @@ def _checkpoint(notes: _Notes, place: Place, config: Any) -> dict[str, tuple[int
         if len(files) < len(config.embeddings) or not config.embeddings:
             notes.add(_sourceless(home, config), place.config, place.run)
         return None
-    if config.model_checkpoint_path and not glob.glob(glob.escape(config.model_checkpoint_path) + "*"):
+    if config.model_checkpoint_path and not checkpoint.exists(config.model_checkpoint_path):
         notes.add([("checkpoint-missing", f"model_checkpoint_path {config.model_checkpoint_path!r}: no such checkpoint")], place.config, place.run)
         return None
     shapes = checkpoint.variables(prefix)

@@ -16,7 +16,7 @@ from fmnist_viz.export.projector.config import CONFIG, write_event_file
 from fmnist_viz.export.projector.doctor import checkpoint
 from fmnist_viz.export.projector.doctor.config import effective_names, read_config, safe_name
 from fmnist_viz.export.projector.doctor.examine import KEY
-from fmnist_viz.export.projector.doctor.mend_entry import EntryMender
+from fmnist_viz.export.projector.doctor.mend_entry import EntryMender, copy_file
 from fmnist_viz.export.projector.doctor.runs import ROOT, Place, places, safe_run
 
 
@@ -115,13 +115,14 @@ def _checkpoint(place: Place, config: Any, home: Path, note: Any) -> dict[str, t
     prefix = given or checkpoint.latest(run) or checkpoint.latest(run.parent)
     if all(item.tensor_path for item in config.embeddings):
         if given is not None or prefix is not None:
-            note("checkpoint-lists-all", "the checkpoint was left behind: all tensors are files")
+            gone = given is not None and not checkpoint.exists(config.model_checkpoint_path)
+            note("checkpoint-missing" if gone else "checkpoint-lists-all", "the checkpoint was left behind: all tensors are files")
         return {}
     if prefix is None:
         return {}
     found = sorted(prefix.parent.glob(f"{prefix.name}.*"))
     for path in found:
-        write_file(home / path.name, path.read_bytes)  # type: ignore[arg-type]
+        copy_file(path, home / path.name)
     if found:
         write_file(home / checkpoint.STATE, f'model_checkpoint_path: "{prefix.name}"\n')
     return checkpoint.variables(prefix) or {}

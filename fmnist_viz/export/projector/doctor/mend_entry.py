@@ -86,8 +86,7 @@ class EntryMender:
     def _copy(self, path: Path) -> str:
         name, new = self._place(path, "")
         if new:
-            with open(path, "rb") as f:
-                write_file(self.home / name, lambda out: shutil.copyfileobj(f, out))
+            copy_file(path, self.home / name)
         return name
 
     def _tensor(self, path: Path, tensor: Tensor, name: str) -> tuple[str, tuple[int, int]]:
@@ -137,7 +136,8 @@ class EntryMender:
         facts: list[Fact] = [fact for fact in (*table.facts, *against(table, points)) if fact[0] not in _QUIET]
         inside = os.path.realpath(path).startswith(os.path.realpath(self.logdir) + os.sep)
         if not table.rows or (not inside and any(rule == "metadata-rows" for rule, _ in facts)):
-            self.note("metadata-rows", f"left out: {len(table.rows)} rows for {points} points", path, name)
+            for rule, fact in facts:
+                self.note(rule, f"left out: {fact}", path, name)
             return []
         if not facts:
             entry.metadata_path = self._copy(path)
@@ -183,6 +183,11 @@ class EntryMender:
         kept = len(load(self.home / entry.bookmarks_path)[0] or []) if raw is not None else 0
         for rule, fact in facts:
             self.note(rule, f"{fact}: {'written anew' if kept else 'left out'}, {kept} bookmarks are left", path, name)
+
+
+def copy_file(path: Path, target: Path) -> None:
+    with open(path, "rb") as f:
+        write_file(target, lambda out: shutil.copyfileobj(f, out))
 
 
 def _pour(f: IO[bytes], values: NDArray[Any], width: int) -> None:

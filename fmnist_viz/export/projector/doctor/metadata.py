@@ -68,7 +68,7 @@ def decoded(raw: bytes) -> tuple[str, list[Fact]]:
 def hangs(raw: bytes) -> bool:
     """Whether the page's parser, which asks for line ends piece by piece, never sees the end."""
     last = max(0, -(-(len(raw) - 1) // PIECE) - 1) * PIECE
-    return b"\n" not in raw[last : last + PIECE]
+    return b"\n" not in raw[last:]
 
 
 def _split(text: str) -> Table:

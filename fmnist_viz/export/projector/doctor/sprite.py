@@ -8,9 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from fmnist_viz.export.projector.doctor.rules import Fact
-from fmnist_viz.export.sprite import MAX_SHEET, grid
-
-WHITE = (255, 255, 255)
+from fmnist_viz.export.sprite import MAX_SHEET, WHITE, grid
 
 
 def sheet_size(path: Path) -> tuple[int, int] | str:
@@ -64,11 +62,13 @@ def laid_out(path: Path, thumb: tuple[int, int], points: int) -> tuple[Any, tupl
     from PIL import Image
 
     with warnings.catch_warnings(), Image.open(path) as opened:
-        sheet = opened.convert("RGBA" if "A" in opened.getbands() or "transparency" in opened.info else "RGB")
+        clear = "A" in opened.getbands() or "transparency" in opened.info
+        sheet = opened.convert("RGBA" if clear else "L" if opened.mode in ("1", "L") else "RGB")
     (w, h), cells = thumb, grid(points)
     columns, scale = sheet.width // w, min(1.0, MAX_SHEET / (cells * max(w, h)))
     size = max(1, int(w * scale)), max(1, int(h * scale))
-    out = Image.new(sheet.mode, (cells * size[0], cells * size[1]), (*WHITE, 0) if sheet.mode == "RGBA" else WHITE)
+    empty = {"L": WHITE, "RGB": (WHITE,) * 3, "RGBA": (WHITE,) * 3 + (0,)}[sheet.mode]
+    out = Image.new(sheet.mode, (cells * size[0], cells * size[1]), empty)
     for i in range(min(points, columns * (sheet.height // h))):
         left, top = i % columns * w, i // columns * h
         one = sheet.crop((left, top, left + w, top + h))

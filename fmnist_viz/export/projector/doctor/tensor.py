@@ -23,6 +23,7 @@ SLOW_VALUES = 1_000_000  # as text; about a quarter of a second of the server's 
 FIRST_UNTEXT = 0xF8  # no UTF-8 text holds this byte or a higher one
 _HEAD = 1 << 16
 _BLOCK = 1 << 20  # values at a time
+_SAME = 1e-4  # a stamp changes the first value by less
 _PLAIN = b"0123456789eE+-.\t\n"
 _SEPARATORS = (",", ";", None)  # None: any blanks
 
@@ -50,12 +51,14 @@ def read_tensor(path: Path, declared: Sequence[int], rows: int | None = None) ->
         return _npy(path)
     end = _text_end(head)
     if end is None:
-        return _text(raw.tobytes(), declared)
-    before = [line for line in head[: head.rfind(b"\n", 0, end) + 1].decode().split("\n") if line]
-    parsed = [_numbers(line.split("\t")) for line in before]
+        read = _text(raw.tobytes(), declared)
+        if read.values is not None or not (size == 4 * math.prod(declared or (0,)) or b"\0" in head):
+            return read
+        end = size
+    before = [line for line in head[: head.rfind(b"\n", 0, end) + 1 if end < size else None].decode(errors="replace").split("\n") if line]
     trap: tuple[Fact, ...] = ()
-    if None in parsed:
-        trap = (("tensor-reads-as-text", f"begins with {head[:4].hex(' ')}: the first {end} bytes are valid text, but no numbers"),)
+    if None in [_numbers(line.split("\t")) for line in before]:
+        trap = (("tensor-reads-as-text", f"begins with {head[:4].hex(' ')}: the first {end:,} bytes are valid text, but no numbers"),)
     return _binary(path, size, head, declared, rows, trap)
 
 
@@ -162,7 +165,7 @@ def _repaired(lines: Sequence[str], first_bad: int) -> tuple[NDArray[np.float64]
     """Values and facts of lines of which one at least is not numbers separated by tabs."""
     facts: list[Fact] = []
     kept = [line.strip() for line in lines]
-    if any(line != old.rstrip("\r") for line, old in zip(kept, lines, strict=True)):
+    if any(not line or line != old.rstrip("\r") for line, old in zip(kept, lines, strict=True)):
         facts.append(("tensor-blanks", f"line {first_bad + 1} has tabs or blanks at an end"))
     kept = [line for line in kept if line]
     for separator in ("\t", *_SEPARATORS):
@@ -204,7 +207,7 @@ def judge(values: NDArray[Any]) -> Iterator[Fact]:
         if not finite.all():
             bad += int((~finite.all(axis=1)).sum())
             continue
-        equal = equal and bool((block == first).all())
+        equal = equal and bool((np.abs(block - first) <= _SAME * np.abs(first)).all())
         if d < SPHEREIZED_FROM:
             wide = block.astype(np.float64)
             total += wide.sum(axis=0)
