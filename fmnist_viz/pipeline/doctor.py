@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from fmnist_viz.core.errors import BadInput, OutputBusy, UsageError
 from fmnist_viz.core.store import need_space, staged_folder
-from fmnist_viz.export.projector.doctor import SEVERITIES, Finding, Mended, examine, mend
+from fmnist_viz.export.projector.doctor import SEVERITIES, Finding, Mended, examine, mend, needed_bytes
 from fmnist_viz.export.projector.doctor.examine import Shown
 from fmnist_viz.export.projector.doctor.runs import places
 
@@ -88,9 +88,7 @@ def doctor(path: Path | str, *, fix: Path | str | None = None) -> Diagnosis:
     if fix is None:
         return diagnosis
     folder = Path(fix)
-    named = {file.parent for place in places(path) if place.config.is_file() for file in [place.config]}
-    size = sum(file.stat().st_size for folder_ in named for file in folder_.rglob("*") if file.is_file() and not file.is_symlink())
-    need_space(folder, size, what="the mended copy, at most,")
+    need_space(folder, needed_bytes(path), what="the mended copy")
     with staged_folder(folder) as staged:
         done = mend(path, staged)
         if not any(staged.iterdir()):

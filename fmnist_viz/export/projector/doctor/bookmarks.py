@@ -16,6 +16,10 @@ _DEFAULTS: dict[str, Any] = {
     "selectedPoints": [], "tSNEIteration": 0, "tSNEPerplexity": 30, "tSNELearningRate": 1,
     "customXLeftText": "", "customXRightText": "", "customYUpText": "", "customYDownText": "",
 }  # fmt: skip
+_TYPES: dict[str, Any] = {
+    "projections": list, "selectedPoints": list, "pcaComponentDimensions": list, "selectedProjection": str,
+    "tSNEIteration": (int, float), "tSNEPerplexity": (int, float), "tSNELearningRate": (int, float),
+}  # fmt: skip
 _NAMED = ("selectedColorOptionName", "selectedLabelOption")
 
 
@@ -51,6 +55,11 @@ def finite(value: Any) -> bool:
     return all(map(finite, inner))
 
 
+def _missing(state: dict[str, Any]) -> list[str]:
+    """Required fields that are not there, or not what the page computes with."""
+    return [key for key in REQUIRED if not isinstance(state.get(key), _TYPES.get(key, str))]
+
+
 def _axes(state: dict[str, Any]) -> list[str]:
     """The coordinates that the state's slot shows; empty where the page knows no such slot."""
     slot = state["selectedProjection"]
@@ -64,11 +73,11 @@ def _axes(state: dict[str, Any]) -> list[str]:
 def _state(state: dict[str, Any], points: int, columns: Collection[str]) -> Iterator[Fact]:
     if not finite(state):
         yield "bookmark-not-finite", "holds NaN or infinity"
-    missing = [key for key in REQUIRED if state.get(key) is None]
+    missing = _missing(state)
     if missing:
         yield "bookmark-fields", f"lacks {', '.join(missing)}"
     for key in _NAMED:
-        if state.get(key) and state[key] not in columns and state[key] != NO_COLOR:
+        if state.get(key) and not _known(state[key], columns):
             yield "bookmark-column", f"{key} {state[key]!r} is no column"
     yield from _indices(state, points)
     if "selectedProjection" in missing or "projections" in missing or "pcaComponentDimensions" in missing:
@@ -87,11 +96,16 @@ def _state(state: dict[str, Any], points: int, columns: Collection[str]) -> Iter
         yield "bookmark-points", f"{len(places) - lost:,} of {max(expected, len(places)):,} points have {', '.join(axes)}"
 
 
+def _known(column: Any, columns: Collection[str]) -> bool:
+    return isinstance(column, str) and (column in columns or column == NO_COLOR)
+
+
 def _indices(state: dict[str, Any], points: int) -> Iterator[Fact]:
     if state.get("shuffledDataIndices") == []:
         yield "bookmark-indices", "shuffledDataIndices is empty"
     for key in ("selectedPoints", "filteredPoints", "shuffledDataIndices"):
-        wrong = [i for i in state.get(key) or [] if not isinstance(i, int) or not 0 <= i < (points or i + 1)]
+        given = state.get(key)
+        wrong = [i for i in given if not isinstance(i, int) or not 0 <= i < (points or i + 1)] if isinstance(given, list) else [given] if given else []
         if wrong:
             yield "bookmark-indices", f"{key} names {wrong[0]!r}, there are {points:,} points"
 
@@ -106,7 +120,7 @@ def _mended(state: dict[str, Any], points: int, columns: Collection[str]) -> dic
     state = dict(state)
     places = state["projections"]
     first = places[0] if places and isinstance(places[0], dict) else {}
-    if state.get("selectedProjection") is None:
+    if not isinstance(state.get("selectedProjection"), str):
         slots = {"linear": "custom"}
         found = [key.rpartition("-")[0] for key in first]
         if found:
@@ -118,10 +132,10 @@ def _mended(state: dict[str, Any], points: int, columns: Collection[str]) -> dic
             for place in places
         ]
     for key, value in {**_DEFAULTS, "pcaComponentDimensions": [0, 1, 2] if "pca-2" in first else [0, 1]}.items():
-        if state.get(key) is None:
+        if key in _missing(state):
             state[key] = value
     for key in _NAMED:
-        if state.get(key) and state[key] not in columns:
+        if state.get(key) and not _known(state[key], columns):
             state.pop(key)
     for key, value in (("selectedPoints", []), ("shuffledDataIndices", None)):
         if any(True for _ in _indices({key: state.get(key)}, points)):

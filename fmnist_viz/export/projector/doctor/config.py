@@ -86,6 +86,9 @@ def safe_name(name: str, taken: set[str]) -> str:
 
 def locate(folder: Path, given: str, logdir: Path, *, tensor: bool = False) -> tuple[Path | None, list[Fact]]:
     """Where the server reads the file, None where it does not; and what is wrong with the path."""
+    missing = "tensor-file-missing" if tensor else "file-missing"
+    if "\0" in given:
+        return None, [(missing, f"{given!r} is no path")]
     home = os.path.realpath(folder)
     wanted = os.path.expanduser(given)
     target = os.path.realpath(wanted if os.path.isabs(wanted) else os.path.join(home, wanted))
@@ -95,7 +98,7 @@ def locate(folder: Path, given: str, logdir: Path, *, tensor: bool = False) -> t
     if not os.path.isfile(target):
         found = meant(folder, given, logdir)
         hint = f"; {os.path.relpath(found, folder)} is meant, perhaps: paths are relative to the configuration" if found else ""
-        return None, [("tensor-file-missing" if tensor else "file-missing", f"{given}: there is no such file{hint}")]
+        return None, [(missing, f"{given}: there is no such file{hint}")]
     return Path(target), [("path-absolute", f"{given} is an absolute path")] if os.path.isabs(wanted) else []
 
 
@@ -103,4 +106,4 @@ def meant(folder: Path, given: str, logdir: Path) -> Path | None:
     """The file that a path meant: the very one, or one of that name where paths are often taken from by mistake."""
     path = Path(os.path.expanduser(given))
     tries = [folder / path, folder / path.name, logdir / path, logdir.parent / path]
-    return next((place for place in tries if given and place.is_file()), None)
+    return next((place for place in tries if given and "\0" not in given and place.is_file()), None)

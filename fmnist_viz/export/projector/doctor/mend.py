@@ -14,10 +14,11 @@ from typing import Any
 from fmnist_viz.core.store import write_file
 from fmnist_viz.export.projector.config import CONFIG, write_event_file
 from fmnist_viz.export.projector.doctor import checkpoint
-from fmnist_viz.export.projector.doctor.config import effective_names, read_config, safe_name
+from fmnist_viz.export.projector.doctor.config import effective_names, locate, read_config, safe_name
 from fmnist_viz.export.projector.doctor.examine import KEY
 from fmnist_viz.export.projector.doctor.mend_entry import EntryMender, copy_file
 from fmnist_viz.export.projector.doctor.runs import ROOT, Place, places, safe_run
+from fmnist_viz.export.projector.tensor import SPHEREIZED_FROM
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,19 @@ def mend(logdir: Path, folder: Path) -> list[Mended]:
             note(rule, f"the run is called {target!r}" if rule == "run-name" else "an event file was added")
         write_file(home / CONFIG, str(text_format.MessageToString(config)))
     return done
+
+
+def needed_bytes(logdir: Path) -> int:
+    """How much the copy may take, roughly: the files that configurations name, narrow tensors padded."""
+    total, logdir = 0, Path(os.path.abspath(logdir))
+    for place in _effective(logdir):
+        config = read_config(place.config.read_bytes())[0]
+        for item in config.embeddings if config is not None else ():
+            for given in filter(None, (item.tensor_path, item.metadata_path, item.bookmarks_path, item.sprite.image_path)):
+                path = locate(place.folder, given, logdir)[0]
+                narrow = given == item.tensor_path and len(item.tensor_shape) == 2 and 0 < item.tensor_shape[1] < SPHEREIZED_FROM
+                total += path.stat().st_size * (SPHEREIZED_FROM // item.tensor_shape[1] + 1 if narrow else 1) if path is not None else 0
+    return total
 
 
 def _effective(logdir: Path) -> list[Place]:

@@ -23,7 +23,7 @@ from fmnist_viz.export.projector.tensor import SPHEREIZED_FROM, STAMP
 
 _BLOCK = 1 << 20  # values at a time
 _FLAT = 3  # columns that a tensor of one or two is padded to: it may be a ready-made map, which "Sphereize" would bend
-_QUIET = {"metadata-single-column", "metadata-no-colour", "metadata-number-labels"}
+_QUIET = {"metadata-no-colour", "metadata-number-labels"}
 _LAID_OUT = {"sprite-too-large", "sprite-dimensions", "sprite-grid"}
 
 
@@ -94,13 +94,13 @@ class EntryMender:
         assert values is not None
         n, d = values.shape
         found = dict(judge(values))
-        width = _FLAT if d < _FLAT else SPHEREIZED_FROM if "tensor-narrow" in found and d > _FLAT else d
+        width = _FLAT if d < _FLAT else SPHEREIZED_FROM if "tensor-narrow" in found else d
         if not tensor.text and not tensor.facts and width == d:
             return self._copy(path), (n, d)
         file, new = self._place(path, ".bytes", width)
         if new:
             write_file(self.home / file, lambda f: _pour(f, values, width))
-        facts = list(tensor.facts) or ([("tensor-text", "text")] if tensor.text else [])
+        facts = list(tensor.facts) or ([("tensor-text", "was text")] if tensor.text else [])
         facts += [] if width == d else [(rule, found[rule]) for rule in ("tensor-single", "tensor-flat", "tensor-narrow") if rule in found]
         for rule, fact in facts:
             self.note(rule, f"{fact}: written as raw floats, {n} x {width}{' (zeros added)' if width > d else ''}", path, name)

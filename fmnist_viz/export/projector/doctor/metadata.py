@@ -104,8 +104,6 @@ def _cells(table: Table) -> Iterator[Fact]:
 def _colours(rows: list[list[str]], columns: list[str]) -> Iterator[Fact]:
     values = [{row[i] for row in rows if i < len(row)} for i in range(len(columns))]
     numeric = [bool(found) and all(map(is_number, found)) for found in values]
-    if len(columns) == 1:
-        yield "metadata-single-column", "one column"
     if rows and all(len(found) > MAX_CATEGORIES and not number for found, number in zip(values, numeric, strict=True)):
         yield "metadata-no-colour", f"{min(map(len, values)):,} different values"
     for name, found, number in zip(columns, values, numeric, strict=True):

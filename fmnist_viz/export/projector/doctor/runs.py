@@ -45,6 +45,8 @@ def places(logdir: Path) -> list[Place]:
         home = folder.parents[1] if inside else folder
         run = os.path.relpath(home, logdir).replace(os.sep, "/")
         facts = list(_visibility(home, found.get(home, (False, []))[1], root=home == logdir and not inside, config=config))
+        if BREAKING.search(run):
+            facts.append(("run-name", f"the run's name {run!r} holds characters that break the page's addresses"))
         if not config and not (folder / STATE).is_file():
             continue
         (plugin if inside else own).append(Place(run, folder, not facts or facts[0][0] == "run-name", tuple(facts)))
@@ -71,8 +73,6 @@ def _visibility(home: Path, events: list[str], *, root: bool, config: bool) -> I
         yield "no-event-file", f"no event file with a record: TensorBoard would not see the folder{where}"
     elif not root and not any(has_record(home / name) for name in events):
         yield "event-file-empty", f"no event file with a record: TensorBoard would not see the folder ({events[0]} holds none)"
-    if BREAKING.search(home.name):
-        yield "run-name", f"the folder's name {home.name!r} holds characters that break the page's addresses"
 
 
 def has_record(path: Path) -> bool:

@@ -67,7 +67,7 @@ def laid_out(path: Path, thumb: tuple[int, int], points: int) -> tuple[Any, tupl
     (w, h), cells = thumb, grid(points)
     columns, scale = sheet.width // w, min(1.0, MAX_SHEET / (cells * max(w, h)))
     size = max(1, int(w * scale)), max(1, int(h * scale))
-    empty = {"L": WHITE, "RGB": (WHITE,) * 3, "RGBA": (WHITE,) * 3 + (0,)}[sheet.mode]
+    empty: Any = {"L": WHITE, "RGB": (WHITE,) * 3, "RGBA": (WHITE,) * 3 + (0,)}[sheet.mode]
     out = Image.new(sheet.mode, (cells * size[0], cells * size[1]), empty)
     for i in range(min(points, columns * (sheet.height // h))):
         left, top = i % columns * w, i // columns * h

@@ -226,4 +226,7 @@ def _geometry(mean: NDArray[np.float64], lengths: NDArray[np.float64], power: fl
     off = float(np.linalg.norm(mean)) / math.sqrt(power) if power else 0.0
     spread = float(np.abs(lengths - 1).max())
     if off > 0.1 or spread > 0.01:
-        yield "tensor-narrow", f"{d} columns; the mean row is {off:.0%} of the rows' typical length, lengths are {lengths.min():.3g} to {lengths.max():.3g}"
+        yield (
+            "tensor-narrow" if d > 3 else "tensor-few-columns",
+            f"{d} columns; the mean row is {off:.0%} of the rows' typical length, lengths are {lengths.min():.3g} to {lengths.max():.3g}",
+        )
