@@ -356,6 +356,19 @@ def test_bad_calls_are_one_line_and_write_nothing(tmp_path: Path, make: Any, pat
     assert sorted(tmp_path.rglob("*")) == before
 
 
+@pytest.mark.parametrize("lines", [N + 7, 0])
+def test_a_configuration_cannot_fetch_other_files_into_the_copy(tmp_path: Path, lines: int) -> None:
+    folder = torch_like(tmp_path / "logs" / "run")
+    secret = tmp_path / "secret"
+    secret.write_text("root:x:0\n" * lines)
+    (folder / CONFIG).write_text((folder / CONFIG).read_text().replace(f"{HOME}/metadata.tsv", str(secret)).replace(f"{HOME}/sprite.png", str(secret)))
+    done = fmnist_viz.doctor(tmp_path / "logs", fix=tmp_path / "mended")
+    assert "path-outside" in rules(done)
+    assert not [path for path in (tmp_path / "mended").rglob("*") if path.is_file() and b"root" in path.read_bytes()]
+    assert done.copy is not None
+    assert not done.copy.broken
+
+
 def test_hostile_names_stay_on_their_lines(tmp_path: Path) -> None:
     folder = torch_like(tmp_path / "logs" / "a\x1b[31mb")
     (folder / CONFIG).write_text((folder / CONFIG).read_text().replace("default:00000", "x\\033[2J<script>\\ty"))

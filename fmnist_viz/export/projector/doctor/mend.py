@@ -98,12 +98,13 @@ def _config(logdir: Path, place: Place, home: Path, done: list[Mended]) -> Any:
     shapes = _checkpoint(place, old, home, note)
     mender, names, taken = EntryMender(logdir, place.folder, home, note), effective_names(old), set[str]()
     for item, effective in zip(old.embeddings, names, strict=True):
-        entry = mender.entry(item, effective) if item.tensor_path else mender.variable(item, _key(effective, shapes))
+        key = _key(effective, shapes)
+        entry = mender.entry(item, effective) if item.tensor_path else mender.variable(item, key, shapes.get(key, (0,))[0])
         if entry is None:
             continue
         entry.tensor_name = _name(effective or item.tensor_path, entry.tensor_path, taken) if item.tensor_path or effective else ""
         if not item.tensor_path:
-            entry.tensor_name = _key(effective, shapes)
+            entry.tensor_name = key
         if entry.tensor_name != effective:
             rule = "name-missing" if not effective else "name-twice" if effective in taken else "name-unsafe"
             note(rule if item.tensor_path else "checkpoint-key", f"is called {entry.tensor_name!r}", tensor=effective)

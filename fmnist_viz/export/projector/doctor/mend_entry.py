@@ -54,10 +54,10 @@ class EntryMender:
         self._rest(item, entry, name, shape[0])
         return entry
 
-    def variable(self, item: Any, name: str) -> Any:
-        """An entry whose values stay in the checkpoint."""
+    def variable(self, item: Any, name: str, rows: int) -> Any:
+        """An entry whose values, of so many rows (0: unknown), stay in the checkpoint."""
         entry = type(item)(tensor_name=name)
-        self._rest(item, entry, name, 0)
+        self._rest(item, entry, name, rows)
         return entry
 
     def _find(self, given: str, name: str, *, tensor: bool = False) -> Path | None:
@@ -135,8 +135,8 @@ class EntryMender:
         table = self._tables[path] = self._tables.get(path) or read_table(path)
         facts: list[Fact] = [fact for fact in (*table.facts, *against(table, points)) if fact[0] not in _QUIET]
         inside = os.path.realpath(path).startswith(os.path.realpath(self.logdir) + os.sep)
-        if not table.rows or (not inside and any(rule == "metadata-rows" for rule, _ in facts)):
-            for rule, fact in facts:
+        if not table.rows or (not inside and (not points or any(rule == "metadata-rows" for rule, _ in facts))):
+            for rule, fact in facts or [("path-outside", "nothing shows that it belongs to the tensor")]:
                 self.note(rule, f"left out: {fact}", path, name)
             return []
         if not facts:

@@ -23,6 +23,7 @@ SLOW_VALUES = 1_000_000  # as text; about a quarter of a second of the server's 
 FIRST_UNTEXT = 0xF8  # no UTF-8 text holds this byte or a higher one
 _HEAD = 1 << 16
 _BLOCK = 1 << 20  # values at a time
+_FEW = 3  # columns of what may be a ready-made map
 _SAME = 1e-4  # a stamp changes the first value by less
 _PLAIN = b"0123456789eE+-.\t\n"
 _SEPARATORS = (",", ";", None)  # None: any blanks
@@ -226,7 +227,5 @@ def _geometry(mean: NDArray[np.float64], lengths: NDArray[np.float64], power: fl
     off = float(np.linalg.norm(mean)) / math.sqrt(power) if power else 0.0
     spread = float(np.abs(lengths - 1).max())
     if off > 0.1 or spread > 0.01:
-        yield (
-            "tensor-narrow" if d > 3 else "tensor-few-columns",
-            f"{d} columns; the mean row is {off:.0%} of the rows' typical length, lengths are {lengths.min():.3g} to {lengths.max():.3g}",
-        )
+        fact = f"{d} columns; the mean row is {off:.0%} of the rows' typical length, lengths are {lengths.min():.3g} to {lengths.max():.3g}"
+        yield "tensor-narrow" if d > _FEW else "tensor-few-columns", fact
