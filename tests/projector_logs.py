@@ -233,6 +233,7 @@ KINDS = [
     Kind("keras-embeddings-freq", keras_embeddings, "keras-embeddings-freq", "hides", ("keras-embeddings-freq",)),
     Kind("no-source", lambda f: (f / CONFIG).write_text('embeddings { tensor_name: "a" }'), "no-source", "hides", ("no-source",)),
     Kind("overridden", overriding, "config-overridden"),
+    Kind("empty-checkpoint-state", lambda f: (f / "checkpoint").write_text(""), "checkpoint-state-empty", "raises"),
     Kind("checkpoint-beside", saved_checkpoint, "checkpoint-lists-all"),
     Kind("checkpoint-key", keyless, "checkpoint-key"),
     Kind("header-over-one-column", lambda f: metadata(f, "label\n" + "\n".join(LABELS) + "\n"), "metadata-single-header"),

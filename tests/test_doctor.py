@@ -20,13 +20,35 @@ from projector_page import ProjectorServer, tensorboard
 import fmnist_viz
 from fmnist_viz.core.errors import BadInput, OutputBusy, UsageError
 from fmnist_viz.export.projector import CONFIG, write_projector
+from fmnist_viz.export.projector.config import write_event_file
 from fmnist_viz.export.projector.doctor import RULES, SEVERITIES, examine
 from fmnist_viz.export.projector.doctor import metadata as table_module
 from fmnist_viz.export.projector.doctor.bookmarks import mended_bookmarks, read_bookmarks
 from fmnist_viz.export.projector.doctor.metadata import decoded, hangs, mended_table, read_table
 from fmnist_viz.export.projector.doctor.tensor import parse_text, read_tensor
 from fmnist_viz.pipeline.doctor import Diagnosis
-from projector_logs import HOME, KINDS, LABELS, D, Kind, N, bookmark, broken, matrix, raw, sheet, states, text, torch_like, two_columns
+from projector_logs import (
+    HOME,
+    KINDS,
+    LABELS,
+    D,
+    Kind,
+    N,
+    bookmark,
+    broken,
+    config,
+    matrix,
+    metadata,
+    no_events,
+    raw,
+    saved_checkpoint,
+    sheet,
+    sprite,
+    states,
+    text,
+    torch_like,
+    two_columns,
+)
 
 kinds = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 
@@ -78,8 +100,8 @@ def test_every_kind_is_recognised_and_explained(kind: Kind, folders: dict[str, P
     found = fmnist_viz.doctor(folders[kind.name])
     own = [one for one in found.findings if one.rule == kind.rule]
     assert own, found.findings
-    assert all(one.run == "broken" and one.fact and one.why and one.remedy and (folders[kind.name] / one.file).exists() for one in own)
-    assert {one.run for one in found.findings} == {"broken"}
+    assert all(one.run in ("broken", "") and one.fact and one.why and one.remedy and (folders[kind.name] / one.file).exists() for one in own)
+    assert {one.run for one in found.findings} <= {"broken", ""}
     shown = {(one.run, one.tensor): one.shown for one in found.tensors}
     assert shown["fine", "default:00000"] != (own[0].reach == "all" and own[0].severity == "breaks")
     if own[0].severity == "breaks" and own[0].reach in ("all", "run"):
@@ -130,7 +152,7 @@ def test_what_can_be_mended_is_and_the_rest_is_said(kind: Kind, mended: tuple[Pa
     assert found.copy is not None
     assert rules(found.copy) == set(kind.left)
     if RULES[kind.rule].mends and kind.rule not in kind.left:
-        assert any(one.rule == kind.rule for one in found.mended) or kind.rule in ("config-overridden", "event-file-empty"), found.mended
+        assert any(one.rule == kind.rule for one in found.mended) or kind.rule in ("config-overridden", "event-file-empty", "checkpoint-state-empty")
     names = {one.tensor for one in found.copy.tensors if one.run == "broken"}
     assert bool(names) != (kind.gone or kind.rule in ("no-source", "keras-embeddings-freq"))
 
@@ -141,9 +163,8 @@ def test_mending_changes_nothing_that_the_files_say(kind: Kind, folders: dict[st
     assert copy is not None
     for one in copy.tensors:
         if one.run == "fine" or (one.source != "checkpoint" and kind.padded == D and kind.name not in ("valid-text", "nan", "one-row", "no-colours")):
-            config = (copy.path / one.run / CONFIG).read_text()
             values = read_tensor(copy.path / one.run / one.source, (one.rows, one.columns)).values
-            assert values is not None, config
+            assert values is not None
             np.testing.assert_allclose(values, matrix(), rtol=1e-4, atol=1e-6)
         elif one.source != "checkpoint":
             assert one.columns == kind.padded
@@ -252,6 +273,87 @@ def test_no_false_alarm_on_a_real_run(run_folder: MadeRun) -> None:
     assert all(one.shown and one.bookmarks for one in found.tensors if one.tensor[:1] != "w")
 
 
+def unstamped(folder: Path) -> None:
+    raw(folder, matrix())
+    content = bytearray((folder / HOME / "tensors.bytes").read_bytes())
+    content[0] = 0x80
+    (folder / HOME / "tensors.bytes").write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("rule", "spoil"),
+    [
+        ("checkpoint-dir-ignored", lambda f: config(f, "embeddings", 'model_checkpoint_dir: "x"\nembeddings')),
+        ("checkpoint-state", lambda f: (f.parent / "checkpoint").write_text('model_checkpoint_path: "gone"\n')),
+        ("metadata-ends-blank", lambda f: metadata(f, two_columns() + "\n\n")),
+        ("metadata-ragged", lambda f: metadata(f, two_columns().replace("\t4\n", "\t4\t5\n"))),
+        ("name-default", lambda f: config(f, 'tensor_name: "default:00000"', "")),
+        ("name-unusual", lambda f: config(f, "default:00000", "my tag é")),
+        ("sprite-spare", lambda f: sprite(f, sheet(7, 7))),
+        ("tensor-unstamped", unstamped),
+    ],
+)  # fmt: skip
+def test_what_does_no_harm_is_said_and_shown(tmp_path: Path, rule: str, spoil: Any) -> None:
+    spoil(torch_like(tmp_path / "logs" / "run"))
+    found = fmnist_viz.doctor(tmp_path / "logs")
+    assert rules(found) == {rule}
+    assert found.tensors[0].shown
+    assert Plugin(tmp_path / "logs").runs() == {"run"}
+    copy = fmnist_viz.doctor(tmp_path / "logs", fix=tmp_path / "mended").copy
+    assert copy is not None
+    assert not {one.rule for one in copy.findings if one.mends}
+
+
+def test_a_configuration_in_the_log_folder_itself_needs_no_events(tmp_path: Path) -> None:
+    no_events(torch_like(tmp_path / "logs"))
+    found = fmnist_viz.doctor(tmp_path / "logs")
+    assert not found.findings
+    assert [(one.run, one.shown) for one in found.tensors] == [(".", True)]
+    assert Plugin(tmp_path / "logs").runs() == {"."}
+
+
+def test_a_log_folder_without_a_projector_is_told_so(tmp_path: Path) -> None:
+    folder = torch_like(tmp_path / "logs" / "train")
+    (folder / CONFIG).unlink()
+    found = fmnist_viz.doctor(tmp_path / "logs")
+    assert rules(found) == {"nothing-to-show"}
+    assert not Plugin(tmp_path / "logs").runs()
+    with pytest.raises(BadInput, match="no Projector configuration"):
+        fmnist_viz.doctor(tmp_path / "logs", fix=tmp_path / "mended")
+    assert not (tmp_path / "mended").exists()
+
+
+def test_a_checkpoint_alone_lists_its_variables(tmp_path: Path) -> None:
+    (tmp_path / "logs").mkdir()
+    saved_checkpoint(tmp_path / "logs")
+    found = fmnist_viz.doctor(tmp_path / "logs")
+    assert rules(found) == {"checkpoint-run"}
+    assert [(one.tensor, one.rows, one.columns) for one in found.tensors] == [("embedding/.ATTRIBUTES/VARIABLE_VALUE", 12, 6)]
+
+
+@pytest.mark.parametrize(
+    "content", ["", "# none\n", 'all_model_checkpoint_paths: "a"\n', 'model_checkpoint_path: ""\n', "{{{ no text", 'model_checkpoint_path: "a"\n']
+)
+@pytest.mark.parametrize("where", [".", "..", "a", "run"])
+def test_state_files_hide_all_runs_where_tensorflow_raises(tmp_path: Path, content: str, where: str) -> None:
+    torch_like(tmp_path / "logs" / "run")
+    write_event_file_below(tmp_path / "logs" / "a" / "train")
+    (tmp_path / "logs" / where / "checkpoint").write_text(content)
+    try:
+        Plugin(tmp_path / "logs").runs()
+        raised = False
+    except ValueError:
+        raised = True
+    found = fmnist_viz.doctor(tmp_path / "logs")
+    assert ("checkpoint-state-empty" in rules(found)) == raised
+    assert found.broken == raised
+
+
+def write_event_file_below(folder: Path) -> None:
+    folder.mkdir(parents=True)
+    write_event_file(folder)
+
+
 def test_a_checkpoint_is_read_as_tensorflow_reads_it(tmp_path: Path) -> None:
     import tensorflow as tf
 
@@ -271,8 +373,6 @@ def test_a_checkpoint_that_is_none_is_said_and_not_followed(tmp_path: Path) -> N
 
 
 def test_a_folder_above_its_checkpoint_is_found_from_a_run_inside(tmp_path: Path) -> None:
-    from projector_logs import saved_checkpoint
-
     torch_like(tmp_path / "logs" / "run")
     saved_checkpoint(tmp_path / "logs")
     found = fmnist_viz.doctor(tmp_path / "logs")

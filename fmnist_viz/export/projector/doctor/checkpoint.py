@@ -16,6 +16,7 @@ STATE = "checkpoint"
 _MAGIC = 0xDB4775248B80FB57
 _FOOTER = 48
 _LATEST = re.compile(r'^\s*model_checkpoint_path\s*:\s*"((?:[^"\\]|\\.)*)"', re.M)
+_FIELDS = re.compile(r'(\s*(#.*|\w+\s*:\s*("[^"]*"|[\w.+-]+)))*\s*')
 
 
 def latest(folder: Path) -> Path | None:
@@ -26,6 +27,18 @@ def latest(folder: Path) -> Path | None:
         return None
     prefix = folder / found[1] if found else None
     return prefix if prefix is not None and (prefix.with_name(prefix.name + ".index").is_file() or prefix.is_file()) else None
+
+
+def invalid(folder: Path) -> bool:
+    """Whether the folder has a state file without a path in it: TensorFlow raises on it, and the server does not expect that.
+
+    A file that is no protocol-buffer text at all is only warned about.
+    """
+    try:
+        text = (folder / STATE).read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+    return (not (found := _LATEST.search(text)) and _FIELDS.fullmatch(text) is not None) or bool(found and not found[1])
 
 
 def exists(prefix: str) -> bool:

@@ -72,6 +72,7 @@ def examine(logdir: Path) -> Examination:
     notes = _Notes(Path(os.path.abspath(logdir)))
     found = places(notes.logdir)
     overriding = {place.run for place in found if place.seen and place.config.is_file() and place.folder != _home(notes.logdir, place.run)}
+    notes.add(_empty_states(notes.logdir, found), notes.logdir, "")
     for place in found:
         if place.run in overriding and place.folder == _home(notes.logdir, place.run) and place.config.is_file():
             notes.add([("config-overridden", "is not read, but must be valid")], place.config, place.run)
@@ -83,9 +84,18 @@ def examine(logdir: Path) -> Examination:
     return Examination(notes.logdir, tuple(notes.findings), tuple(_judged(notes)))
 
 
+def _empty_states(logdir: Path, found: list[Place]) -> Iterator[Fact]:
+    """State files on which TensorFlow raises, where TensorBoard asks for a checkpoint: in the log folder, runs, and one above each."""
+    folders = {logdir, logdir.parent, *(place.folder for place in found if place.seen or any(place.folder.glob("*/*tfevents*")))}
+    for folder in sorted(folders):
+        if checkpoint.invalid(folder):
+            yield "checkpoint-state-empty", f"{os.path.relpath(folder / checkpoint.STATE, logdir)} names no TensorFlow checkpoint"
+
+
 def examine_folder(folder: Path, config: bytes) -> list[Finding]:
     """The findings of one folder on its own, as if TensorBoard were started in it, with a configuration that is not there yet."""
     notes = _Notes(Path(os.path.abspath(folder)))
+    notes.add(_empty_states(notes.logdir, []), notes.logdir, ROOT)
     _config(notes, Place(ROOT, notes.logdir, True), config)
     return notes.findings
 
@@ -144,7 +154,7 @@ def _checkpoint(notes: _Notes, place: Place, config: Any) -> dict[str, tuple[int
     prefix = Path(config.model_checkpoint_path) if config.model_checkpoint_path else checkpoint.latest(home) or checkpoint.latest(home.parent)
     if prefix is None:
         state = [folder / checkpoint.STATE for folder in (home, home.parent) if (folder / checkpoint.STATE).is_file()]
-        if files and state:
+        if files and state and not checkpoint.invalid(state[0]):
             notes.add([("checkpoint-state", "a TensorFlow checkpoint's state file lies in or above the folder")], state[0], place.run)
         if len(files) < len(config.embeddings) or not config.embeddings:
             notes.add(_sourceless(home, config), place.config, place.run)
