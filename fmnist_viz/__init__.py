@@ -19,6 +19,7 @@ _HOMES = {
     "confusion_analysis": "fmnist_viz.pipeline.confusion_analysis",
     "ConfusionAnalysis": "fmnist_viz.pipeline.confusion_analysis",
     "confusion": "fmnist_viz.analysis.confusion",
+    "doctor": "fmnist_viz.pipeline.doctor",
     "LabeledImages": "fmnist_viz.core.types",
     "Predictions": "fmnist_viz.core.types",
     "Representation": "fmnist_viz.core.types",

@@ -307,8 +307,8 @@ def test_only_grey_images_on_black_are_inverted(images: Any) -> None:
     [
         (lambda f: (f / "00_pixels.bytes").write_bytes(b"\x00" + (f / "00_pixels.bytes").read_bytes()[1:]), "first byte"),
         (lambda f: (f / "00_pixels.bytes").write_bytes((f / "00_pixels.bytes").read_bytes()[:-4]), "bytes,"),
-        (lambda f: (f / "metadata.tsv").write_bytes((f / "metadata.tsv").read_bytes() + b"\n"), "looks blank"),
-        (lambda f: (f / "metadata.tsv").write_bytes((f / "metadata.tsv").read_bytes()[:-1]), "wait for ever"),
+        (lambda f: (f / "metadata.tsv").write_bytes((f / "metadata.tsv").read_bytes() + b"\n"), "look blank"),
+        (lambda f: (f / "metadata.tsv").write_bytes((f / "metadata.tsv").read_bytes()[:-1]), "not ended"),
         (lambda f: (f / "metadata.tsv").write_bytes((f / "metadata.tsv").read_bytes() + b"a\tb\n"), "rows for 400 points"),
         (lambda f: Image.new("L", (560, 280)).save(f / "sprite.png"), "thumbnails"),
         (lambda f: (f / "checkpoint").write_text(""), "checkpoint"),
@@ -328,7 +328,7 @@ def test_the_check_finds_what_would_take_the_page_down(tmp_path: Path, images: A
 
 def test_a_broken_folder_gets_no_configuration(tmp_path: Path, images: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(writer_module, "tsv", lambda columns: tsv(columns) + b"\n")
-    with pytest.raises(Damaged, match="looks blank"):
+    with pytest.raises(Damaged, match="look blank"):
         write(tmp_path / "p", images)
     assert not (tmp_path / "p" / CONFIG).exists()
 

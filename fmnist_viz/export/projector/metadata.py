@@ -31,8 +31,8 @@ _JAVASCRIPT_OWN = frozenset((
     "__proto__", "__defineGetter__", "__defineSetter__", "__lookupGetter__", "__lookupSetter__", "constructor", "hasOwnProperty", "isPrototypeOf",
     "propertyIsEnumerable", "toLocaleString", "toString", "valueOf",
 ))  # fmt: skip
-_JAVASCRIPT_BLANK = "\t\v\f\r \xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000\ufeff"
-_SEQUENCE_COLUMNS = ("__next__", "__seq_next__")  # the page draws lines between points where a column is called so
+JAVASCRIPT_BLANK = "\t\v\f\r \xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000\ufeff"
+SEQUENCE_COLUMNS = ("__next__", "__seq_next__")  # the page draws lines between points where a column is called so
 
 
 def _visible(match: re.Match[str]) -> str:
@@ -101,7 +101,7 @@ def text_columns(table: pd.DataFrame | Mapping[str, Sequence[Any]]) -> dict[str,
     columns: dict[str, list[str]] = {}
     for number, (name, cells) in enumerate(_cells(table)):
         title = clean_cell(str(name))
-        title = title.strip("_") if title in _SEQUENCE_COLUMNS else title
+        title = title.strip("_") if title in SEQUENCE_COLUMNS else title
         title = title if title not in columns else f"{title} {number}"
         known: dict[str, str] = {}
         texts = [_cell_text(value) for value in cells]
@@ -146,7 +146,7 @@ def tsv(columns: Columns) -> bytes:
     cells = [list(columns[name]) for name in names]
     lines = [("\t".join(line) + "\n").encode() for line in [names, *zip(*cells, strict=True)]]
     if sum(map(len, lines)) > PIECE:
-        _clear_borders(lines, _padded_column(columns))
+        clear_borders(lines, _padded_column(columns))
     return b"".join(lines)
 
 
@@ -155,7 +155,7 @@ def _padded_column(columns: Columns) -> int:
     return max(range(len(columns)), key=lambda i: (all(map(is_number, set(list(columns.values())[i]))), len(set(list(columns.values())[i]))))
 
 
-def _clear_borders(lines: list[bytes], column: int) -> None:
+def clear_borders(lines: list[bytes], column: int) -> None:
     """Pad one cell of the line before each border with the one to three blanks that put a character's start on it."""
     start = 0
     for i, line in enumerate(lines):
@@ -182,6 +182,6 @@ def read_as_page(raw: bytes) -> tuple[list[str], list[dict[str, str]]]:
         piece = raw[start : start + PIECE].decode("utf-8-sig", errors="replace")
         *whole, rest = (rest + piece).split("\n")
         lines += whole
-    lines = [line for line in lines if line.strip(_JAVASCRIPT_BLANK)]
+    lines = [line for line in lines if line.strip(JAVASCRIPT_BLANK)]
     header = lines.pop(0).split("\t") if lines and "\t" in lines[0] else ["label"]
     return header, [dict(zip(header, line.split("\t"), strict=False)) for line in lines]
