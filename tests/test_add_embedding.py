@@ -508,11 +508,11 @@ def test_a_runs_folder_follows_the_same_options(tmp_path: Path, form: TensorForm
 @pytest.mark.parametrize(
     ("spoil", "fact"),
     [
-        (lambda text: text.replace("\t", " "), "line 1 is not 4 finite numbers"),
-        (lambda text: text + "1\t2\t3\n", "line 6 is not 4"),
-        (lambda text: text + "1\t2\t3\t4\n", "6 lines for 5 points"),
-        (lambda text: "nan" + text[text.index("\t") :], "line 1"),
-        (lambda text: "", "0 lines for 5 points"),
+        (lambda text: text.replace("\t", " "), "separated by blanks"),
+        (lambda text: text + "1\t2\t3\n", "rows of 3 to 4 values"),
+        (lambda text: text + "1\t2\t3\t4\n", "the file holds 6 x 4"),
+        (lambda text: "nan" + text[text.index("\t") :], "1 of 5 rows hold NaN"),
+        (lambda text: "", "holds no bytes"),
     ],
 )
 def test_the_check_reads_text_tensors_as_the_server_does(tmp_path: Path, spoil: Any, fact: str) -> None:
