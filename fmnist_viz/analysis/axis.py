@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from fmnist_viz.analysis.confusion import Confusion
 
 FOLDS = 5
+METHOD = "cross-fitted AUC; DeLong on the logit scale, at least Newcombe's method 5"
 # The article's plane: clothes for legs against bags, and what is worn on feet against what is worn above the waist.
 ARTICLE = (
     AxisText(Side("Trouser"), Side("Bag")),
@@ -70,12 +71,14 @@ def rest_direction(U: NDArray[np.float32], w: NDArray[np.float64]) -> NDArray[np
 
     Zeros where nothing is left. Its sign is that of its largest coefficient.
     """
-    unit = w / (np.linalg.norm(w) or 1.0)
-    rest = U.astype(np.float64) - np.outer(U @ unit, unit)
-    values, vectors = np.linalg.eigh(rest.T @ rest)
-    if values[-1] <= 1e-12 * len(U):
+    from sklearn.utils.extmath import randomized_svd
+
+    unit = (w / (np.linalg.norm(w) or 1.0)).astype(np.float32)
+    rest = U - np.outer(U @ unit, unit)
+    _, values, axes = randomized_svd(rest, 1, n_iter=7, random_state=0)
+    if values[0] <= 1e-6 * np.sqrt(len(U)):
         return np.zeros(len(w))
-    first: NDArray[np.float64] = vectors[:, -1]
+    first: NDArray[np.float64] = axes[0].astype(np.float64)
     return first * np.sign(first[np.abs(first).argmax()])
 
 
@@ -121,7 +124,7 @@ def separation(X: NDArray[np.float32], U: NDArray[np.float32], left: NDArray[np.
     counts = [len(side) for side in rows]
     folds = min(FOLDS, *counts)
     if folds < 2:
-        return Separation(float("nan"), 0.0, 1.0, *counts, 0)
+        return Separation(float("nan"), 0.0, 1.0, counts[0], counts[1], 0)
     random = np.random.default_rng(seed)
     fold_of = [random.permutation(np.arange(count) % folds) for count in counts]
     sums = [np.stack([X[side[fold == f]].sum(axis=0, dtype=np.float64) for f in range(folds)]) for side, fold in zip(rows, fold_of, strict=True)]
@@ -133,8 +136,8 @@ def separation(X: NDArray[np.float32], U: NDArray[np.float32], left: NDArray[np.
         areas.append(area)
         variance += own / folds**2
     auc = float(np.mean(areas))
-    low, high = auc_interval(auc, variance, *counts)
-    return Separation(auc, low, high, *counts, folds)
+    low, high = auc_interval(auc, variance, counts[0], counts[1])
+    return Separation(auc, low, high, counts[0], counts[1], folds)
 
 
 def delong(left: NDArray[np.floating], right: NDArray[np.floating]) -> tuple[float, float]:
@@ -202,7 +205,7 @@ class AxisPlane:
 
         rows = [
             {"representation": self.representation, "axis": "xy"[i], "left": str(axis.left), "right": str(axis.right), "n_left": s.left, "n_right": s.right,
-             "auc": s.auc, "low": s.low, "high": s.high, "folds": s.folds, "method": "cross-fitted AUC; DeLong on the logit scale, at least Newcombe's method 5",
+             "auc": s.auc, "low": s.low, "high": s.high, "folds": s.folds, "method": METHOD,
              "seed": self.seed}
             for i, (axis, s) in enumerate(zip(self.axes, self.separations, strict=True))
         ]  # fmt: skip
@@ -219,7 +222,7 @@ def axis_plane(
     sample_ids: NDArray[np.str_],
     seed: int,
 ) -> AxisPlane | None:
-    """Place all rows of X (n, d) on one or two axes; None where a side of one has no row.
+    """Place all rows of X (n, d) on one or two axes; None where a side of one has no row, or where all rows lie at one place of it.
 
     `names` are the classes' labels as the Projector shows them, searched by the axes' texts.
     """
@@ -234,5 +237,7 @@ def axis_plane(
     if len(directions) == 1:
         directions.append(rest_direction(U, directions[0]))
     coords = np.stack([U @ w for w in directions], axis=1).astype(np.float32)
+    if (np.ptp(coords, axis=0) == 0).any():
+        return None
     separations = tuple(separation(X, U, side[:, 0], side[:, 1], seed=seed) for side in sides)
     return AxisPlane(representation, sample_ids, tuple(axes), coords, tuple(sides), separations, seed)

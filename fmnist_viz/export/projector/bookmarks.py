@@ -37,13 +37,16 @@ def _state(view: View, selected: NDArray[np.int64], shape: Sequence[int], color_
     solid = view.coords.shape[1] == 3
     p = view.parameters
     left, right, down, up = view.texts
+    regex = view.regex
     return {
         "label": view.label, "isSelected": False, "dataSetDimensions": list(shape), "selectedProjection": view.slot,
         "pcaComponentDimensions": [0, 1, 2] if solid else [0, 1], "tSNEIteration": 0, "tSNEPerplexity": min(100, max(2, float(p.get("perplexity") or 30))),
         "tSNELearningRate": 1, "tSNEis3d": solid, "umapIs3d": solid, "umapNeighbors": min(50, max(5, int(p.get("n_neighbors") or 15))),
         "umapMinDist": min(0.99, max(0.0, float(p.get("min_dist") or 0.1))),
         "customXLeftText": left, "customXRightText": right, "customYUpText": up, "customYDownText": down,
-        "customXLeftRegex": view.regex, "customXRightRegex": view.regex, "customYUpRegex": view.regex, "customYDownRegex": view.regex,
+        "customXLeftRegex": regex[0], "customXRightRegex": regex[1], "customYUpRegex": regex[3], "customYDownRegex": regex[2],
+        # without it whoever has typed into the Custom tab gets an error in place of the view: the page searches a column that is not there
+        "customSelectedSearchByMetadataOption": label_by,
         "filteredPoints": None, "shuffledDataIndices": None, "cameraDef": None, "selectedPoints": selected.tolist(),
         "selectedColorOptionName": view.color_by or color_by, "forceCategoricalColoring": False, "selectedLabelOption": label_by,
     }  # fmt: skip
