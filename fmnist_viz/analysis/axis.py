@@ -96,6 +96,20 @@ class Separation:
     right: int
     folds: int
 
+    @property
+    def short(self) -> str:
+        """``AUC 0.912``, or ``AUC > 0.999`` where three digits would promise more than there is."""
+        if not np.isfinite(self.auc):
+            return "AUC unknown"
+        return "AUC > 0.999" if 0.9995 <= self.auc < 1 else f"AUC {self.auc:.3f}"
+
+    @property
+    def text(self) -> str:
+        """``AUC 0.912 (95 % interval 0.900–0.923)``."""
+        if not np.isfinite(self.auc):
+            return "AUC unknown (fewer than two images of a side)"
+        return f"{self.short} (95 % interval {self.low:.3f}–{self.high:.3f})"
+
 
 def separation(X: NDArray[np.float32], U: NDArray[np.float32], left: NDArray[np.bool_], right: NDArray[np.bool_], *, seed: int) -> Separation:
     """Area under the ROC curve of the axis, cross-fitted: every image is placed on an axis whose means do not hold it.

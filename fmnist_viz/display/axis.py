@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fmnist_viz.analysis.axis import AxisPlane, Separation
+from fmnist_viz.analysis.axis import AxisPlane
 from fmnist_viz.core.types import read_only
 from fmnist_viz.display.dots import Dots
 from fmnist_viz.display.lettering import clean, fitted, join, shorten
@@ -73,7 +73,7 @@ class AxisDisplay:
         said = [f"{clean(plane.representation)}, n = {len(plane.coords):,}: custom axes, each from the mean of some images to the mean of others"]
         for i, s in enumerate(plane.separations):
             left, right = self.ends(i)
-            said.append(f"{'xy'[i]}: {left} ({s.left:,} images) → {right} ({s.right:,}), AUC {_area(s)}")
+            said.append(f"{'xy'[i]}: {left} ({s.left:,} images) → {right} ({s.right:,}), {s.text}")
         if len(plane.axes) == 1:
             said.append(f"y: {_LEFT_OVER}")
         said.append("AUC: how often an image of the second side lies further along than one of the first, on axes made without them " + self._how())
@@ -170,8 +170,4 @@ class AxisDisplay:
         from fmnist_viz.display.halo import HaloText
 
         s = self.plane.separations[axis]
-        ax.add_artist(HaloText(place.pop("x"), place.pop("y"), f"AUC {_area(s)}", transform=ax.transAxes, fontsize=SMALL, color=GREY, zorder=5, **place))
-
-
-def _area(s: Separation) -> str:
-    return f"{s.auc:.3f} (95 % interval {s.low:.3f}–{s.high:.3f})" if np.isfinite(s.auc) else "unknown: a side has fewer than two images"
+        ax.add_artist(HaloText(place.pop("x"), place.pop("y"), s.text, transform=ax.transAxes, fontsize=SMALL, color=GREY, zorder=5, **place))

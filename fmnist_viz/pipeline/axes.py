@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from fmnist_viz.analysis.axis import Separation
     from fmnist_viz.analysis.confusion import Confusion
     from fmnist_viz.core.types import LabeledImages
     from fmnist_viz.pipeline.exports import Shown
@@ -88,13 +87,8 @@ def axis_facts(shown: Shown) -> list[tuple[str, str]]:
     axes = shown.planes[last].axes
     rows = []
     for i, axis in enumerate(axes):
-        areas = " and ".join(f"{area_text(shown.planes[name].separations[i])} in {name}" for name in told)
-        rows.append((f"axis {'xy'[i]}", f"{axis}: AUC {areas}"))
+        areas = " and ".join(f"{shown.planes[name].separations[i].text} in {name}" for name in told)
+        rows.append((f"axis {'xy'[i]}", f"{axis}: {areas}"))
     fields = [f"{field} {side}" for axis, ends in zip(axes, ENDS, strict=False) for field, side in zip(ends, axis.sides, strict=True)]
     regex = "; what stands between slashes is typed without them, with the field's .* pressed" if any(s.regex for axis in axes for s in axis.sides) else ""
     return [*rows, ("for the Projector's Custom tab", f"{', '.join(fields)} (search by label{regex})")]
-
-
-def area_text(found: Separation) -> str:
-    """``0.912 (95 % interval 0.900–0.923)``."""
-    return f"{found.auc:.3f} (95 % interval {found.low:.3f}–{found.high:.3f})" if np.isfinite(found.auc) else "unknown (fewer than two images of a side)"

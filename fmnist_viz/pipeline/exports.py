@@ -68,23 +68,22 @@ def publish_maps(ctx: Context, shown: Shown) -> None:
     import pandas as pd
 
     with ctx.timed("maps"), staged_folder(ctx.folder.path / "projections") as folder:
-        flat, solid = (
-            [p for maps in every for p in maps.values()] for every in ((*shown.maps.values(), *shown.weight_maps.values()), shown.solid_maps.values())
-        )
-        placed = [(f"{slug(p.representation)}_{p.method}", p) for p in flat] + [(f"{slug(p.representation)}_{p.method}_3d", p) for p in solid]
-        for name, p in [*placed, *((f"{slug(name)}_axis", plane) for name, plane in shown.planes.items())]:
+        placed: dict[str, Projection | AxisPlane] = {f"{slug(name)}_axis": plane for name, plane in shown.planes.items()}
+        for maps in (*shown.maps.values(), *shown.weight_maps.values()):
+            placed |= {f"{slug(p.representation)}_{p.method}": p for p in maps.values()}
+        for maps in shown.solid_maps.values():
+            placed |= {f"{slug(p.representation)}_{p.method}_3d": p for p in maps.values()}
+        for name, p in placed.items():
             # shortest texts that read back as the same float32: the Projector's views hold the same numbers
             columns = {"sample_id": p.sample_ids, **dict(zip("xyz", p.coords.astype(str).T, strict=False))}
             write_file(folder / f"{name}.csv", pd.DataFrame(columns).to_csv(index=False, lineterminator="\n"))
-    facts = {
-        name: {m: {"parameters": p.parameters, "scores": p.scores, "note": p.note} for m, p in maps.items()}
-        for name, maps in {**shown.maps, **shown.weight_maps}.items()
-    }
-    solid_facts = {
-        name: {m: {"parameters": p.parameters, "scores": p.scores, "note": p.note} for m, p in maps.items()} for name, maps in shown.solid_maps.items()
-    }
-    axes = axis_table(shown).to_dict("records")
-    ctx.folder.record("maps", ctx.facts("maps", maps=facts, solid_maps=solid_facts, axes=axes, graphs=dict(shown.graphs)))
+    facts, solid = (
+        {name: {m: {"parameters": p.parameters, "scores": p.scores, "note": p.note} for m, p in maps.items()} for name, maps in every.items()}
+        for every in ({**shown.maps, **shown.weight_maps}, shown.solid_maps)
+    )
+    table = axis_table(shown).astype(object)
+    axes = table.where(table.notna(), None).to_dict("records")
+    ctx.folder.record("maps", ctx.facts("maps", maps=facts, solid_maps=solid, axes=axes, graphs=dict(shown.graphs)))
 
 
 def faithfulness_table(shown: Shown, every: Maps) -> pd.DataFrame:

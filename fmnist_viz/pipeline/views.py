@@ -38,7 +38,7 @@ def axis_views(shown: Shown, name: str) -> list[View]:
 def axis_view(plane: AxisPlane) -> View:
     sides = [side for axis in plane.axes for side in axis.sides]
     texts, regex = [side.text for side in sides], [side.regex for side in sides]
-    told = [f"{'xy'[i]} {axis} (AUC {s.auc:.3f})" for i, (axis, s) in enumerate(zip(plane.axes, plane.separations, strict=True))]
+    told = [f"{'xy'[i]} {axis} ({s.short})" for i, (axis, s) in enumerate(zip(plane.axes, plane.separations, strict=True))]
     if len(plane.axes) == 1:
         texts, regex, told = [*texts, "", ""], [*regex, False, False], [*told, "y the largest variance left over"]
     label = f"Custom axes: {', '.join(told)}"
