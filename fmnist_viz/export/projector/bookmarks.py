@@ -48,7 +48,7 @@ def _state(view: View, selected: NDArray[np.int64], shape: Sequence[int], color_
         # without it whoever has typed into the Custom tab gets an error in place of the view: the page searches a column that is not there
         "customSelectedSearchByMetadataOption": label_by,
         "filteredPoints": None, "shuffledDataIndices": None, "cameraDef": None, "selectedPoints": selected.tolist(),
-        "selectedColorOptionName": view.color_by or color_by, "forceCategoricalColoring": False, "selectedLabelOption": label_by,
+        "selectedColorOptionName": view.color_by or color_by, "forceCategoricalColoring": False, "selectedLabelOption": view.label_by or label_by,
     }  # fmt: skip
 
 
