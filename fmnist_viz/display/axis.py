@@ -81,7 +81,9 @@ class AxisDisplay:
         fields = [
             f"{f} {s}" for axis, ends in zip(plane.axes, (("left", "right"), ("down", "up")), strict=False) for f, s in zip(ends, axis.sides, strict=True)
         ]
-        said.append(f"The Projector's Custom tab shows the same with: {', '.join(map(clean, fields))} (slashes: a regular expression)")
+        said.append(
+            f"The Projector's Custom tab shows the same, of the images that it holds, with: {', '.join(map(clean, fields))} (slashes: a regular expression)"
+        )
         if self.correct is not None and len(self.correct):
             wrong = int((~self.correct).sum())
             said.append(f"Rings: {wrong:,} points that the model got wrong ({100 * wrong / len(self.correct):.1f} %)")
@@ -141,8 +143,8 @@ class AxisDisplay:
         pad = np.where(high > low, high - low, 1.0) * _PAD
         ax.set(xticks=[], yticks=[], xlim=(low[0] - pad[0], high[0] + pad[0]), ylim=(low[1] - pad[1], high[1] + pad[1]))
         ax.spines[:].set(color=RULE, linewidth=0.6)
-        ax.axvline(0, color=RULE, linewidth=0.6, zorder=1)
-        ax.axhline(0, color=RULE, linewidth=0.6, zorder=1)
+        for line in (ax.axvline, ax.axhline):
+            line(0, color=RULE, linewidth=0.6, zorder=2.1, gid="mean")  # above the points: many of them are one image without gaps
         # Sorted by class, the last class would hide the others; the seed keeps the picture the same each time.
         order = np.random.default_rng(self.plane.seed).permutation(len(xy))
         ringed = ~self.correct[order] if self.correct is not None else np.zeros(len(order), bool)
