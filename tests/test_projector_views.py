@@ -150,7 +150,7 @@ def test_an_axis_that_finds_nothing_costs_nothing(tmp_path: Path) -> None:
 
 
 def test_own_axes_replace_the_default_and_stand_in_config_toml(tmp_path: Path, run_folder: MadeRun) -> None:
-    words = ("export", "--predictions", str(run_folder.path / "predictions.csv"), "--points", "200", "--methods", "pca", "--cache-dir", "cache", "--no-solid")
+    words = ("export", "--predictions", str(run_folder.path / "predictions.csv"), "--points", "200", "--methods", "pca", "--cache-dir", "cache", "--flat-only")
     done = call(tmp_path, *words, "--axis", "Pullover:Coat", "--axis", r"/^Shirt$/:T-shirt", "--out", "two")
     assert done.code == 0, done.err
     table = pd.read_csv(tmp_path / "two/tables/axes.csv")

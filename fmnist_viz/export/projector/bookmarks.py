@@ -61,7 +61,7 @@ def bookmarks_json(views: Sequence[View], rows: NDArray[np.int64], *, shape: Seq
     for view in views:
         if view.note:
             continue
-        selected = np.array([place[row] for row in view.selected.tolist() if row in place], np.int64)
+        selected = np.array(sorted(place[row] for row in view.selected.tolist() if row in place), np.int64)
         head = json.dumps(_state(view, selected, shape, color_by, label_by), allow_nan=False, ensure_ascii=False)
         states.append(f'{head[:-1]}, "projections": {coordinate_json(view.coords[rows], view.slot)}}}')
     return "[" + ",\n".join(states) + "]\n"
