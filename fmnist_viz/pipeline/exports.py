@@ -22,7 +22,7 @@ from fmnist_viz.export.figures import FigureContent, write_figures
 from fmnist_viz.export.pictures import Shot
 from fmnist_viz.export.slug import slug
 from fmnist_viz.features.weights import WeightRows
-from fmnist_viz.pipeline.axes import axis_table
+from fmnist_viz.pipeline.axes import axis_table, axis_words
 from fmnist_viz.pipeline.config import versions
 from fmnist_viz.pipeline.context import Context
 from fmnist_viz.pipeline.features import Seen
@@ -243,7 +243,10 @@ def publish_report(ctx: Context, shown: Shown, ready: Mapping[str, pd.DataFrame]
         history={k: v for k, v in shown.history.items() if k != "learning_rate"},
         card=model_card(ctx, shown),
         layers=layer_rows(shown),
-        tables={"Faithfulness of every map": ready["faithfulness"], **({"Custom axes": ready["axes"]} if "axes" in ready else {})},
+        tables={
+            "Faithfulness of every map": ready["faithfulness"],
+            **({"Custom axes, and how well each separates": axis_words(shown)} if shown.planes else {}),
+        },
         warnings=tuple(ctx.warnings),
         made=made,
         untrained="" if ctx.model or ctx.config.fit else "Nothing was trained here: vectors and predictions were made elsewhere.",
