@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from fmnist_viz.analysis.axis_text import AxisConfig
 from fmnist_viz.cli.options import CacheDir, Config, Fresh, Out, Overwrite, Resume, TrustModel, takes
 from fmnist_viz.data.config import DataConfig
 from fmnist_viz.features.config import FeatureConfig
@@ -46,7 +47,7 @@ def common(
 
 
 @app.command("train-and-export", rich_help_panel="Make")
-@takes(FitConfig, TransferConfig, DataConfig, FeatureConfig, MapConfig, ViewConfig, ComputeConfig)
+@takes(FitConfig, TransferConfig, DataConfig, FeatureConfig, MapConfig, AxisConfig, ViewConfig, ComputeConfig)
 def train_and_export(
     config: Config = "",
     out: Out = "",
@@ -73,7 +74,7 @@ def train(
 
 
 @app.command(rich_help_panel="Make")
-@takes(ModelFileConfig, BroughtConfig, DataConfig, FeatureConfig, MapConfig, ViewConfig, ComputeConfig)
+@takes(ModelFileConfig, BroughtConfig, DataConfig, FeatureConfig, MapConfig, AxisConfig, ViewConfig, ComputeConfig)
 def export(
     config: Config = "",
     out: Out = "",
@@ -113,6 +114,7 @@ def _make(
         "ComputeConfig": "compute",
         "FeatureConfig": "features",
         "MapConfig": "maps",
+        "AxisConfig": "axes",
         "ViewConfig": "view",
     }
     run_config = RunConfig(**{names[name]: value for name, value in configs.items()})

@@ -23,6 +23,7 @@ PANELS = {
     "ComputeConfig": "Computing",
     "FeatureConfig": "Layers and images",
     "MapConfig": "Maps",
+    "AxisConfig": "Maps",
     "ViewConfig": "Views",
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
+from fmnist_viz.analysis.axis_text import AxisConfig
 from fmnist_viz.cli.screen import Screen, printed
 from fmnist_viz.cli.summary import summary
 from fmnist_viz.core.config import read_toml
@@ -25,7 +26,7 @@ def rerun(run: Path, cache_dir: Path | None, *, trust_model: bool = False) -> No
         raise BadInput("NO-MAPS", run, "holds a training without maps", "Use fmnist-viz train-and-export with the same settings.")
     if about["kind"] == "compare":
         raise BadInput("NO-RUN", run, "holds a comparison, not a run", "Use fmnist-viz compare with the same runs.")
-    parts = {"data": DataConfig, "features": FeatureConfig, "maps": MapConfig, "view": ViewConfig, "compute": ComputeConfig}
+    parts = {"data": DataConfig, "features": FeatureConfig, "maps": MapConfig, "axes": AxisConfig, "view": ViewConfig, "compute": ComputeConfig}
     own = {"fit": FitConfig, "transfer": TransferConfig}
     parts |= own if about["kind"] == "train-and-export" else {"model_file": ModelFileConfig, "brought": BroughtConfig}
     known = {f.name for part in parts.values() for f in dataclasses.fields(part)}

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from fmnist_viz.analysis.axis import AxisPlane
 from fmnist_viz.analysis.confusion import Confusion
 from fmnist_viz.analysis.learning import Learning
 from fmnist_viz.core.progress import Progress, Silent
 from fmnist_viz.core.store import disk_errors
 from fmnist_viz.core.types import LabeledImages, Projection
+from fmnist_viz.display.axis import AxisDisplay
 from fmnist_viz.display.confusion import ConfusionDisplay
 from fmnist_viz.display.lettering import clean, missing_signs
 from fmnist_viz.display.map import MapDisplay
@@ -50,6 +52,7 @@ class FigureContent:
     weights : weight matrix ("conv2d/kernel") -> method -> Projection of its units or filters
     weight_classes : weight matrix -> int64 (units,), the class that each unit favours, -1 for none
     weight_pictures : weight matrix -> uint8 (units, h, w) or (units, h, w, 3), drawn in place of points
+    planes : representation -> AxisPlane of the samples on custom axes
     warnings : lines for every caption: a stand-in for the data, a sample of it
     """
 
@@ -66,6 +69,7 @@ class FigureContent:
     samples: LabeledImages | None = None
     warnings: Sequence[str] = ()
     learning: Learning | None = None
+    planes: Mapping[str, AxisPlane] = field(default_factory=dict)
 
     def displays(self) -> Iterator[tuple[str, Display]]:
         """Every figure's name without suffix, and what draws it; names differ even where case does not count."""
@@ -85,6 +89,9 @@ class FigureContent:
             yield "confusion_counts", ConfusionDisplay(self.confusion)
             yield "confusion_rates", ConfusionDisplay(self.confusion, rates=True)
         yield from self._sample_maps()
+        if self.labels is not None:
+            for name, plane in self.planes.items():
+                yield f"axis_{slug(name)}", AxisDisplay(plane, self.labels, self.class_names, self.correct)
         yield from self._weight_maps()
 
     def _sample_maps(self) -> Iterator[tuple[str, Display]]:

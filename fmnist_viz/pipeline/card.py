@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from fmnist_viz.analysis.confusion import sentence
+from fmnist_viz.pipeline.axes import axis_facts
 from fmnist_viz.pipeline.brought import NO_PREDICTIONS, NO_PROBABILITIES
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def model_card(ctx: Context, shown: Shown) -> list[tuple[str, str]]:
             ("device", f"{t['device']}, {t['replicas']} replica, {t['threads']} threads"),
         ]
     rows.append(("images shown", f"{len(shown.images):,} ({shown.images.split} split)"))
-    return [*rows, *confusion_facts(shown), ("seed", str(ctx.seed))]
+    return [*rows, *confusion_facts(shown), *axis_facts(shown), ("seed", str(ctx.seed))]
 
 
 def held_out_words(training: Mapping[str, Any]) -> str:

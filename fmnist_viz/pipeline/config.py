@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from fmnist_viz.analysis.axis_text import AxisConfig
 from fmnist_viz.core.config import check_options, digest, option
 from fmnist_viz.data.config import DataConfig
 from fmnist_viz.features.config import FeatureConfig
@@ -96,6 +97,7 @@ class RunConfig:
     data: DataConfig = field(default_factory=DataConfig)
     features: FeatureConfig = field(default_factory=FeatureConfig)
     maps: MapConfig = field(default_factory=MapConfig)
+    axes: AxisConfig = field(default_factory=AxisConfig)
     view: ViewConfig = field(default_factory=ViewConfig)
     compute: ComputeConfig = field(default_factory=ComputeConfig)
     fit: FitConfig | None = None
@@ -111,7 +113,7 @@ class RunConfig:
 
     @property
     def sections(self) -> list[Any]:
-        parts = (self.data, self.fit, self.transfer, self.model_file, self.brought, self.compute, self.features, self.maps, self.view)
+        parts = (self.data, self.fit, self.transfer, self.model_file, self.brought, self.compute, self.features, self.maps, self.axes, self.view)
         return [part for part in parts if part is not None]
 
     def digest(self, *, command: str, data: str, threads: int, model: str = "", brought: str = "", base: str = "") -> str:

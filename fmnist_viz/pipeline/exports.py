@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fmnist_viz.analysis.axis import AxisPlane
 from fmnist_viz.analysis.confusion import Confusion
 from fmnist_viz.analysis.learning import Learning
 from fmnist_viz.core.store import staged_folder, write_file
@@ -21,6 +22,7 @@ from fmnist_viz.export.figures import FigureContent, write_figures
 from fmnist_viz.export.pictures import Shot
 from fmnist_viz.export.slug import slug
 from fmnist_viz.features.weights import WeightRows
+from fmnist_viz.pipeline.axes import axis_table, axis_words
 from fmnist_viz.pipeline.config import versions
 from fmnist_viz.pipeline.context import Context
 from fmnist_viz.pipeline.features import Seen
@@ -48,6 +50,8 @@ class Shown:
     weights: list[WeightRows] = field(default_factory=list)
     weight_maps: Maps = field(default_factory=dict)
     training: Mapping[str, Any] = field(default_factory=dict)
+    solid_maps: Maps = field(default_factory=dict)  # in 3-D, of the same images: for the Projector, never drawn flat
+    planes: Mapping[str, AxisPlane] = field(default_factory=dict)  # custom axes
 
     @property
     def learning(self) -> Learning | None:
@@ -60,31 +64,37 @@ class Shown:
 
 
 def publish_maps(ctx: Context, shown: Shown) -> None:
-    """`projections/<representation>_<method>.csv`: sample_id, x, y (z); for weights as well."""
+    """`projections/<representation>_<method>.csv`: sample_id, x, y (z); for weights as well. `_3d` and `_axis`: maps in 3-D and custom axes."""
     import pandas as pd
 
     with ctx.timed("maps"), staged_folder(ctx.folder.path / "projections") as folder:
+        placed: dict[str, Projection | AxisPlane] = {f"{slug(name)}_axis": plane for name, plane in shown.planes.items()}
         for maps in (*shown.maps.values(), *shown.weight_maps.values()):
-            for p in maps.values():
-                columns = {"sample_id": p.sample_ids, **dict(zip("xyz", p.coords.T, strict=False))}
-                text = pd.DataFrame(columns).to_csv(index=False, lineterminator="\n", float_format="%.7g")
-                write_file(folder / f"{slug(p.representation)}_{p.method}.csv", text)
-    facts = {
-        name: {m: {"parameters": p.parameters, "scores": p.scores, "note": p.note} for m, p in maps.items()}
-        for name, maps in {**shown.maps, **shown.weight_maps}.items()
-    }
-    ctx.folder.record("maps", ctx.facts("maps", maps=facts, graphs=dict(shown.graphs)))
+            placed |= {f"{slug(p.representation)}_{p.method}": p for p in maps.values()}
+        for maps in shown.solid_maps.values():
+            placed |= {f"{slug(p.representation)}_{p.method}_3d": p for p in maps.values()}
+        for name, p in placed.items():
+            # shortest texts that read back as the same float32: the Projector's views hold the same numbers
+            columns = {"sample_id": p.sample_ids, **dict(zip("xyz", p.coords.astype(str).T, strict=False))}
+            write_file(folder / f"{name}.csv", pd.DataFrame(columns).to_csv(index=False, lineterminator="\n"))
+    facts, solid = (
+        {name: {m: {"parameters": p.parameters, "scores": p.scores, "note": p.note} for m, p in maps.items()} for name, maps in every.items()}
+        for every in ({**shown.maps, **shown.weight_maps}, shown.solid_maps)
+    )
+    table = axis_table(shown).astype(object)
+    axes = table.where(table.notna(), None).to_dict("records")
+    ctx.folder.record("maps", ctx.facts("maps", maps=facts, solid_maps=solid, axes=axes, graphs=dict(shown.graphs)))
 
 
-def faithfulness_table(shown: Shown) -> pd.DataFrame:
-    """One row per map: representation, method, parameters, n, queries, k, scores with intervals, the plain-words reading.
+def faithfulness_table(shown: Shown, every: Maps) -> pd.DataFrame:
+    """One row per map of `every`: representation, method, parameters, n, queries, k, scores with intervals, the plain-words reading.
 
     Seconds are in the manifest: here they would make the files of equal runs differ.
     """
     import pandas as pd
 
     rows = []
-    for name, maps in {**shown.maps, **shown.weight_maps}.items():
+    for name, maps in every.items():
         graph = shown.graphs.get(name, {})
         for method, p in maps.items():
             scores = {k: p.scores.get(k) for k in ("n", "queries", "k")} if p.scores else {"n": len(p.coords), "queries": None, "k": None}
@@ -110,7 +120,11 @@ def tables(shown: Shown, *, left_out: Sequence[tuple[str, str]] = ()) -> dict[st
     """Every number shown elsewhere, by file name; `left_out` is (sample id, representation) of rows that are not finite."""
     import pandas as pd
 
-    found = {"faithfulness": faithfulness_table(shown)}
+    found = {"faithfulness": faithfulness_table(shown, {**shown.maps, **shown.weight_maps})}
+    if shown.solid_maps:
+        found["faithfulness_3d"] = faithfulness_table(shown, shown.solid_maps)
+    if shown.planes:
+        found["axes"] = axis_table(shown)
     if shown.confusion is not None:
         found |= {"confusion": shown.confusion.frame(), "pairs": shown.confusion.pairs(), "per_class": shown.confusion.per_class()}
         found["misclassified"] = misclassified(shown)
@@ -193,6 +207,7 @@ def begin_figures(ctx: Context, shown: Shown) -> Future[list[str]]:
         history={k: v for k, v in shown.history.items() if k != "learning_rate"},
         learning=shown.learning,
         samples=shown.images if shown.images.pictured else None,
+        planes=shown.planes,
         warnings=tuple(ctx.warnings),
     )
     return ctx.runner.submit(draw_figures, FigureTask(ctx.scratch / "figures", content))
@@ -228,7 +243,10 @@ def publish_report(ctx: Context, shown: Shown, ready: Mapping[str, pd.DataFrame]
         history={k: v for k, v in shown.history.items() if k != "learning_rate"},
         card=model_card(ctx, shown),
         layers=layer_rows(shown),
-        tables={"Faithfulness of every map": ready["faithfulness"]},
+        tables={
+            "Faithfulness of every map": ready["faithfulness"],
+            **({"Custom axes, and how well each separates": axis_words(shown)} if shown.planes else {}),
+        },
         warnings=tuple(ctx.warnings),
         made=made,
         untrained="" if ctx.model or ctx.config.fit else "Nothing was trained here: vectors and predictions were made elsewhere.",

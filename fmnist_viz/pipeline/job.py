@@ -224,6 +224,7 @@ def _train_only(ctx: Context, request: Request) -> None:
 
 
 def _whole(ctx: Context, request: Request) -> None:
+    from fmnist_viz.pipeline.axes import axis_facts
     from fmnist_viz.pipeline.card import confusion_facts
     from fmnist_viz.pipeline.features import load_weights, look, publish_predictions
     from fmnist_viz.pipeline.maps import Mapper
@@ -248,7 +249,7 @@ def _whole(ctx: Context, request: Request) -> None:
     if seen.sources or weights:
         progress.say(f"maps of {', '.join(seen.sources)}{of_weights}: {', '.join(config.maps.method_names)}")
     shown = _mapped(mapper, images, seen, weights, early, training)
-    ctx.folder.manifest.about["findings"] = dict(confusion_facts(shown))
+    ctx.folder.manifest.about["findings"] = dict([*confusion_facts(shown), *axis_facts(shown)])
     progress.say("writing figures, tables, the Projector folder and the report")
     _export(ctx, shown, request.line, model)
 
@@ -276,6 +277,7 @@ def _model(ctx: Context) -> tuple[ModelFile | None, dict[str, Any]]:
 def _mapped(mapper: Mapper, images: LabeledImages, seen: Seen, weights: list[WeightRows], early: dict[str, Pending], training: dict[str, Any]) -> Shown:
     """Every representation and every weight matrix by every method, joined with the confusions."""
     from fmnist_viz.analysis.confusion import confusion
+    from fmnist_viz.pipeline.axes import place
     from fmnist_viz.pipeline.exports import Shown
     from fmnist_viz.pipeline.maps import weight_source
 
@@ -283,23 +285,26 @@ def _mapped(mapper: Mapper, images: LabeledImages, seen: Seen, weights: list[Wei
     with ctx.timed("maps"):
         pending = {name: early.get(name) or mapper.begin(source, images.labels) for name, source in seen.sources.items()}
         # a unit's favoured class is no truth to be kept: weight maps have no label score
-        of_weights = {w.name: mapper.begin(weight_source(w.name, w.rows, model), None) for w in weights}
+        of_weights = {w.name: mapper.begin(weight_source(w.name, w.rows, model), None, solid=False) for w in weights}
         made = mapper.finish([*pending.values(), *of_weights.values()])
     maps = dict(zip([*pending, *of_weights], made, strict=True))
     graphs = {name: p.graph.record for name, p in {**pending, **of_weights}.items()}
+    counted = confusion(seen.predictions) if seen.predictions else None
     data_name = {"fashion-mnist": "Fashion-MNIST", "sample": "a sample of Fashion-MNIST"}.get(ctx.data.source.kind, ctx.data.source.location)
     return Shown(
         f"{model} on {data_name}",
         model,
         images,
         seen,
-        confusion(seen.predictions) if seen.predictions else None,
-        {name: maps[name] for name in pending},
+        counted,
+        {name: maps[name].flat for name in pending},
         graphs,
         training.get("history", {}),
         weights,
-        {name: maps[name] for name in of_weights},
+        {name: maps[name].flat for name in of_weights},
         training,
+        {name: maps[name].solid for name in pending if maps[name].solid},
+        place(ctx, images, seen, counted),
     )
 
 

@@ -67,6 +67,23 @@ def load_graph(folder: Path) -> tuple[Basis, NeighborGraph | None]:
     return base, NeighborGraph(np.load(folder / "indices.npy"), np.load(folder / "distances.npy"), record["metric"], True, recall)
 
 
+@dataclass(frozen=True)
+class Job:
+    """One map that is wanted: a method, flat as configured or `solid` beside its flat map."""
+
+    method: str
+    config: MapConfig
+    solid: bool = False
+
+
+@dataclass(frozen=True)
+class Made:
+    """A representation's maps by method: those that are drawn everywhere, and those in 3-D that only the Projector shows."""
+
+    flat: dict[str, Projection]
+    solid: dict[str, Projection]
+
+
 @dataclass
 class Pending:
     """A representation whose maps are under way."""
@@ -76,7 +93,8 @@ class Pending:
     queries: NDArray[np.int64]
     graph: Entry
     metric: str
-    futures: dict[str, Future[dict[str, Any]]]
+    jobs: tuple[Job, ...]  # in the order in which they were asked for
+    futures: dict[Job, Future[dict[str, Any]]]
 
     @cached_property
     def reference(self) -> ReferenceDistances:
@@ -104,39 +122,46 @@ class Mapper:
         self.ctx, self.config = ctx, ctx.config.maps
         self._warm = False
 
-    def begin(self, source: Source, labels: NDArray[np.int64] | None, *, wait_for_worker: bool = False) -> Pending:
-        """`labels` None leaves label scores out. `wait_for_worker` lets the worker do t-SNE too: while this process trains."""
+    def begin(self, source: Source, labels: NDArray[np.int64] | None, *, solid: bool = True, wait_for_worker: bool = False) -> Pending:
+        """`labels` None leaves label scores out, `solid` False the maps in 3-D. `wait_for_worker` lets the worker do t-SNE too: while this process trains."""
         ctx = self.ctx
         n = len(source.representation.X)
         queries = query_rows(np.zeros(n, np.int64) if labels is None else labels, seed=ctx.seed)
         graph = self._graph(source, queries)
-        pending = Pending(source, labels, queries, graph, graph.record["metric"], {})
-        for method in sorted(self.config.method_names, key=["umap", "tsne", "pca"].index):
-            if method == "pca" or (method == "tsne" and not wait_for_worker) or ctx.cache.has("projections", self._key(pending, method)):
+        jobs = [Job(method, self.config) for method in self.config.method_names]
+        jobs += [Job(method, self.config.in_3d, solid=True) for method in self.config.solid_names if solid]
+        pending = Pending(source, labels, queries, graph, graph.record["metric"], tuple(jobs), {})
+        for job in sorted(jobs, key=lambda job: (["umap", "tsne", "pca"].index(job.method), job.solid)):
+            if job.method == "pca" or (job.method == "tsne" and not wait_for_worker) or ctx.cache.has("projections", self._key(pending, job)):
                 continue
-            if method == "umap" and not self._warm:
+            if job.method == "umap" and not self._warm:
                 ctx.runner.submit(warm_up, self.config.dims)
                 self._warm = True
-            pending.futures[method] = ctx.runner.submit(run_map, self._task(pending, method))
+            pending.futures[job] = ctx.runner.submit(run_map, self._task(pending, job))
         return pending
 
-    def finish(self, waiting: list[Pending]) -> list[dict[str, Projection]]:
+    def finish(self, waiting: list[Pending]) -> list[Made]:
         """The maps of each representation, methods in the order in which they were asked for."""
-        made: list[dict[str, Projection]] = [{} for _ in waiting]
-        total, done = len(waiting) * len(self.config.method_names), 0
-        for method in sorted(self.config.method_names, key=["pca", "tsne", "umap"].index):
+        made: list[dict[Job, Projection]] = [{} for _ in waiting]
+        every = {(job.method, job.solid) for pending in waiting for job in pending.jobs}
+        total, done = sum(len(pending.jobs) for pending in waiting), 0
+        for method, solid in sorted(every, key=lambda kind: (kind[1], ["pca", "tsne", "umap"].index(kind[0]))):
             # the representation that the worker got first comes last: it may be done by then
             for pending, maps in reversed(list(zip(waiting, made, strict=True))):
-                if method == "tsne" and (future := pending.futures.get(method)) is not None and future.cancel():
-                    del pending.futures[method]
-                maps[method] = self._fetch(pending, method)
-                done += 1
-                self.ctx.progress.step("maps", done, total, f"{pending.source.representation.name}: {method}")
-        return [{method: maps[method] for method in self.config.method_names} for maps in made]
+                for job in (job for job in pending.jobs if (job.method, job.solid) == (method, solid)):
+                    if method == "tsne" and (future := pending.futures.get(job)) is not None and future.cancel():
+                        del pending.futures[job]
+                    maps[job] = self._fetch(pending, job)
+                    done += 1
+                    self.ctx.progress.step("maps", done, total, f"{pending.source.representation.name}: {method}{' in 3-D' if solid else ''}")
+        return [
+            Made(*({job.method: maps[job] for job in pending.jobs if job.solid == solid} for solid in (False, True)))
+            for pending, maps in zip(waiting, made, strict=True)
+        ]
 
-    def _task(self, pending: Pending, method: str) -> MapTask:
-        out = self.ctx.scratch / f"{pending.graph.key}_{method}.npy"
-        return MapTask(pending.graph.path, method, self.config, self.ctx.seed, self.ctx.threads, out)
+    def _task(self, pending: Pending, job: Job) -> MapTask:
+        out = self.ctx.scratch / f"{pending.graph.key}_{job.method}{job.config.dims}.npy"
+        return MapTask(pending.graph.path, job.method, job.config, self.ctx.seed, self.ctx.threads, out)
 
     def _graph(self, source: Source, queries: NDArray[np.int64]) -> Entry:
         n = len(source.representation.X)
@@ -153,8 +178,8 @@ class Mapper:
         }
         return self.ctx.cache.fetch("graphs", key, lambda temp: _make_graph(temp, source, self.config, k, queries))
 
-    def _key(self, pending: Pending, method: str) -> dict[str, Any]:
-        c = self.config
+    def _key(self, pending: Pending, job: Job) -> dict[str, Any]:
+        c, method = job.config, job.method
         own = {
             "pca": {},
             "tsne": {"perplexity": c.perplexity, "n_iter": c.n_iter},
@@ -174,16 +199,15 @@ class Mapper:
             "versions": versions("scikit-learn-intelex", "openTSNE", "umap-learn", "numba"),
         }
 
-    def _fetch(self, pending: Pending, method: str) -> Projection:
-        entry = self.ctx.cache.fetch("projections", self._key(pending, method), lambda temp: self._make(temp, pending, method))
+    def _fetch(self, pending: Pending, job: Job) -> Projection:
+        entry = self.ctx.cache.fetch("projections", self._key(pending, job), lambda temp: self._make(temp, pending, job))
         record, source = entry.record, pending.source.representation
-        return Projection(
-            np.load(entry.path / "coords.npy"), source.sample_ids, source.name, method, record["parameters"], self.ctx.seed, record["scores"], record["note"]
-        )
+        coords = np.load(entry.path / "coords.npy")
+        return Projection(coords, source.sample_ids, source.name, job.method, record["parameters"], self.ctx.seed, record["scores"], record["note"])
 
-    def _make(self, temp: Path, pending: Pending, method: str) -> dict[str, Any]:
-        task = self._task(pending, method)
-        future = pending.futures.get(method)
+    def _make(self, temp: Path, pending: Pending, job: Job) -> dict[str, Any]:
+        task = self._task(pending, job)
+        future = pending.futures.get(job)
         record = future.result() if future else run_map(task)
         shutil.copyfile(task.out, temp / "coords.npy")
         scores = {} if record["note"] else faithfulness(np.load(task.out), pending.labels, pending.yardstick)
@@ -208,7 +232,7 @@ def _make_graph(temp: Path, source: Source, config: MapConfig, k: int, queries: 
         graph = exact_graph(base.X, k, metric=base.metric)
         save("indices.npy", graph.indices)
         save("distances.npy", graph.distances)
-        pending = Pending(source, None, queries, None, base.metric, {})  # type: ignore[arg-type]
+        pending = Pending(source, None, queries, None, base.metric, (), {})  # type: ignore[arg-type]
         found = graph_recall(graph, pending.reference, K)
         record["recall"], record["recall_low"], record["recall_high"] = mean_interval(found)
         record |= {"k": graph.k, "recall_k": min(K, graph.k), "queries": len(found)}

@@ -13,6 +13,7 @@ from fmnist_viz.core.types import DataSet
 from fmnist_viz.features.extract import check_need
 from fmnist_viz.models.layers import SPECIAL, LayerInfo, choose
 from fmnist_viz.models.zoo import build, preset
+from fmnist_viz.pipeline.axes import check_axes
 from fmnist_viz.pipeline.brought import Brought, check_names
 from fmnist_viz.pipeline.config import RunConfig, code_digest
 from fmnist_viz.pipeline.features import QUERIES, ModelFile, check_outputs, model_layers
@@ -32,7 +33,9 @@ def check_request(
     base: FrozenBase | None = None,
 ) -> None:
     """Raise for data that cannot be trained on, a model or a base's weights that cannot be opened, a layer that does not exist or is too wide, a name
-    that is taken."""
+    that is taken, an axis that finds no class."""
+    if maps:
+        check_axes(config.axes.texts, data.class_names)
     if config.fit is not None:
         preset(config.fit.model)
         if data.train is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fmnist_viz.core.config import check_options, option
 from fmnist_viz.core.errors import UsageError, unknown_choice
@@ -24,6 +24,7 @@ class MapConfig:
     # 200 instead of umap-learn's 500 below 10,000 points: equal scores in 40 % of the time (docs/architecture.md)
     umap_epochs: int = option(200, "UMAP: passes over the neighbour graph.", unit="epochs", low=11, high=5000)
     pca_dims: int = option(50, "Principal components that distances are computed from; 0 takes the vectors themselves.", unit="components", low=0, high=4096)
+    flat_only: bool = option(False, "Leave out PCA and UMAP in 3-D, which are views of the Projector.")
     dims: int = option(2, "Dimensions of the maps: 2 or 3 (t-SNE in 3-D runs on openTSNE and is much slower).", unit="dimensions", choices=(2, 3))
 
     def __post_init__(self) -> None:
@@ -37,3 +38,13 @@ class MapConfig:
     @property
     def method_names(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(name.strip() for name in self.methods.split(",") if name.strip()))
+
+    @property
+    def solid_names(self) -> tuple[str, ...]:
+        """Methods that are drawn in 3-D beside their flat maps; t-SNE is left out, since it would take many times longer."""
+        return tuple(name for name in self.method_names if name in ("pca", "umap")) if self.dims == 2 and not self.flat_only else ()
+
+    @property
+    def in_3d(self) -> MapConfig:
+        """The same in three dimensions, with half the UMAP epochs: there they keep more neighbours than all of them do in two (docs/architecture.md)."""
+        return replace(self, dims=3, umap_epochs=max(11, self.umap_epochs // 2))

@@ -47,15 +47,18 @@ def _state(view: View, selected: NDArray[np.int64], shape: Sequence[int], color_
     solid = view.coords.shape[1] == 3
     p = view.parameters
     left, right, down, up = view.texts
+    regex = view.regex
     return {
         "label": view.label, "isSelected": False, "dataSetDimensions": list(shape), "selectedProjection": view.slot,
         "pcaComponentDimensions": [0, 1, 2] if solid else [0, 1], "tSNEIteration": 0, "tSNEPerplexity": min(100, max(2, float(p.get("perplexity") or 30))),
         "tSNELearningRate": 1, "tSNEis3d": solid, "umapIs3d": solid, "umapNeighbors": min(50, max(5, int(p.get("n_neighbors") or 15))),
         "umapMinDist": min(0.99, max(0.0, float(p.get("min_dist") or 0.1))),
         "customXLeftText": left, "customXRightText": right, "customYUpText": up, "customYDownText": down,
-        "customXLeftRegex": view.regex, "customXRightRegex": view.regex, "customYUpRegex": view.regex, "customYDownRegex": view.regex,
+        "customXLeftRegex": regex[0], "customXRightRegex": regex[1], "customYUpRegex": regex[3], "customYDownRegex": regex[2],
+        # without it whoever has typed into the Custom tab gets an error in place of the view: the page searches a column that is not there
+        "customSelectedSearchByMetadataOption": label_by,
         "filteredPoints": None, "shuffledDataIndices": None, "cameraDef": None, "selectedPoints": selected.tolist(),
-        "selectedColorOptionName": view.color_by or color_by, "forceCategoricalColoring": False, "selectedLabelOption": label_by,
+        "selectedColorOptionName": view.color_by or color_by, "forceCategoricalColoring": False, "selectedLabelOption": view.label_by or label_by,
     }  # fmt: skip
 
 
@@ -71,7 +74,7 @@ def bookmarks_json(
     for view in views:
         if view.note:
             continue
-        selected = np.array([place[row] for row in view.selected.tolist() if row in place], np.int64)
+        selected = np.array(sorted(place[row] for row in view.selected.tolist() if row in place), np.int64)
         state = _state(view, selected, shape, color_by, label_by) | {"shuffledDataIndices": order}
         head = json.dumps(state, allow_nan=False, ensure_ascii=False)
         states.append(f'{head[:-1]}, "projections": {coordinate_json(view.coords[rows], view.slot)}}}')

@@ -26,7 +26,7 @@ class View:
     """coords float32 (n, 2|3), finite, one row per row of the tensor (the slot `custom` is flat);  sample_ids: whose rows they are.
 
     selected : int64 (m,), rows that are selected when it opens, so that they are outlined and listed;  texts : what the page's Custom tab searches
-    for (left, right, down, up), regular expressions where `regex`;  color_by : a column, empty for the table's default;
+    for (left, right, down, up), and which of them are regular expressions;  color_by, label_by : columns, empty for the table's defaults;
     method, parameters : for the manifest and for the page's own sliders;  note : why there is no map; such a view is recorded, not shown.
     """
 
@@ -38,8 +38,9 @@ class View:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     selected: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
     texts: tuple[str, str, str, str] = ("", "", "", "")
-    regex: bool = False
+    regex: tuple[bool, bool, bool, bool] = (False, False, False, False)
     color_by: str = ""
+    label_by: str = ""
     note: str = ""
 
     def __post_init__(self) -> None:
@@ -61,10 +62,15 @@ def slot_of(method: str) -> Slot:
     return SLOTS.get(method, OTHER_SLOT)
 
 
+def map_title(method: str, dims: int) -> str:
+    """``UMAP``, ``PCA in 3-D``, ``t-SNE (opens in the UMAP tab)``."""
+    slot = slot_of(method)
+    solid = " in 3-D" if dims == 3 else ""
+    return METHOD_NAMES.get(method, method) + solid + ("" if slot == method else f" (opens in the {METHOD_NAMES[slot]} tab)")
+
+
 def view_label(view: Projection) -> str:
     """``t-SNE (opens in the UMAP tab), perplexity 30, 500 iterations, euclidean, seed 0. trust .983 · recall@15 .39 · 15-NN .800``."""
     told = parameter_text(dataclasses.replace(view, parameters={k: v for k, v in view.parameters.items() if k in TOLD}))
-    if slot_of(view.method) != view.method:
-        name = METHOD_NAMES.get(view.method, view.method)
-        told = f"{name} (opens in the {METHOD_NAMES[slot_of(view.method)]} tab){told[len(name) :]}"
+    told = map_title(view.method, view.coords.shape[1]) + told[len(METHOD_NAMES.get(view.method, view.method)) :]
     return ". ".join(filter(None, [told, short_scores(view.scores)]))
