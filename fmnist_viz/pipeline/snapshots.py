@@ -232,7 +232,6 @@ def _write_trajectory(folder: Path, images: LabeledImages, recorded: Sequence[Re
     import pandas as pd
 
     from fmnist_viz.export.projector import ProjectorTensor, write_tensors
-    from fmnist_viz.export.sprite import on_black
 
     picked = stratified_rows(images.labels, min(TRACED, len(images)), seed=seed)
     picked = picked[interleaved_rows(images.labels[picked], len(picked), seed=seed)]
@@ -243,11 +242,10 @@ def _write_trajectory(folder: Path, images: LabeledImages, recorded: Sequence[Re
     table = pd.concat(tables, ignore_index=True).iloc[order].reset_index(drop=True)
     X = np.concatenate([placed[e][picked] for e in epochs])[order]
     ids = np.array([f"{sample}@{epoch}" for sample, epoch in zip(table["sample_id"], table["epoch"], strict=True)])
-    pictures = some.images.repeat(len(epochs), axis=0)
     views = aligned_views(X, ids, f"in the axes of epoch {recorded[-1].epoch}, a line per image")
     vectors = Representation(X, ids, "trajectory", "activation")
-    shown = 255 - pictures if on_black(some.images) else pictures
-    tensor = ProjectorTensor(vectors, views, table, shown, "trajectory", next_row=next_rows(len(picked), len(epochs)))
+    # no thumbnails: they would hide the lines
+    tensor = ProjectorTensor(vectors, views, table, title="trajectory", next_row=next_rows(len(picked), len(epochs)))
     folder.mkdir()
     write_tensors(folder, [tensor])
     return {"samples": len(picked), "epochs": [recorded[e].epoch for e in epochs], "rows": len(X), "layer": "penultimate"}
