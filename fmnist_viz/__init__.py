@@ -11,6 +11,7 @@ _HOMES = {
     "load": "fmnist_viz.data",
     "DataConfig": "fmnist_viz.data.config",
     "run_job": "fmnist_viz.pipeline.job",
+    "add_embedding": "fmnist_viz.pipeline.embedding",
     "Request": "fmnist_viz.pipeline.job",
     "RunConfig": "fmnist_viz.pipeline.config",
     "verify": "fmnist_viz.pipeline.folder",

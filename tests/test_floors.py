@@ -27,6 +27,7 @@ WRITERS = {
     "training/fit.py": {"model.save"},
     "pipeline/features.py": {"np.savez"},
     "export/figures.py": {"save", "savefig"},
+    "export/projector/checkpoint.py": {"save"},
 }
 
 

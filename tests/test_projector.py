@@ -79,16 +79,17 @@ def test_pixels_keep_their_values_in_order_but_for_the_stamp(written: Any) -> No
     assert abs(got[0, 0] - want[0, 0]) <= max(3.6e-43, 3.1e-5 * abs(want[0, 0]))
 
 
-def test_narrow_layers_are_centred_and_padded_and_middling_ones_are_raw(written: Any) -> None:
+def test_narrow_layers_are_centred_unit_rows_and_padded_and_middling_ones_are_raw(written: Any) -> None:
     folder, arguments, facts = written
     logits, dense = tensor(folder, facts, 2), tensor(folder, facts, 1)
     raw = arguments["samples"][2].representation.X[order(arguments)]
     assert logits.shape == (300, 50)
     assert not logits[:, 10:].any()
-    np.testing.assert_allclose(logits[:, :10], raw - raw.mean(0), atol=2e-3)
+    centred = raw - raw.mean(0, dtype=np.float64)
+    np.testing.assert_allclose(logits[:, :10], centred / np.linalg.norm(centred, axis=1, keepdims=True), atol=1e-5)
     assert np.array_equal(dense[1:], arguments["samples"][1].representation.X[order(arguments)][1:])
     record = json.loads((folder / "02_logits.json").read_text())["transform"]
-    assert record["kind"] == "centred"
+    assert record["kind"] == "centred unit rows"
     assert record["zero_padded_to"] == 50
     np.testing.assert_allclose(record["mean"], raw.mean(0), rtol=1e-4)
 

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from fmnist_viz.export.projector.bookmarks import REQUIRED
+from fmnist_viz.export.projector.checkpoint import VARIABLE
 from fmnist_viz.export.projector.config import CONFIG
 from fmnist_viz.export.projector.metadata import NO_COLOR, PIECE, read_as_page
 from fmnist_viz.export.sprite import MAX_SHEET
@@ -46,12 +47,21 @@ def check_folder(folder: Path, *, config: str | None = None) -> list[str]:
 
 
 def _surroundings(folder: Path, config: Any) -> Iterator[str]:
-    if config.model_checkpoint_path or any((place / "checkpoint").is_file() for place in (folder, folder.parent)):
+    if config.model_checkpoint_path or any((place / "checkpoint").is_file() for place in _where_unwanted(folder, config)):
         yield "a TensorFlow checkpoint lies in or above the folder: each of its variables would be listed"
     if not config.embeddings:
         yield f"{CONFIG}: lists no tensor"
     if not any(_has_record(path) for path in folder.glob("*tfevents*")):
         yield "no event file with a record: TensorBoard would not see the folder"
+
+
+def _variable(item: Any) -> bool:
+    """Whether the tensor is a variable of the checkpoint beside the configuration, and meant to be."""
+    return not item.tensor_path and item.tensor_name.endswith(VARIABLE)
+
+
+def _where_unwanted(folder: Path, config: Any) -> tuple[Path, ...]:
+    return (folder.parent,) if config.embeddings and all(map(_variable, config.embeddings)) else (folder, folder.parent)
 
 
 def _has_record(path: Path) -> bool:
@@ -74,7 +84,7 @@ def _names(config: Any) -> Iterator[str]:
 def _paths(folder: Path, item: Any) -> Iterator[str]:
     """Files that are missing, or that the server would refuse because they lie outside the folder."""
     home = folder.resolve()
-    if not item.tensor_path:
+    if not item.tensor_path and not (_variable(item) and (folder / "checkpoint").is_file()):
         yield "no tensor file is named"
     for given in filter(None, (item.tensor_path, item.metadata_path, item.bookmarks_path, item.sprite.image_path)):
         path = folder / given
@@ -86,7 +96,8 @@ def _paths(folder: Path, item: Any) -> Iterator[str]:
 
 def _entry(folder: Path, item: Any, tables: dict[str, tuple[list[str], int]]) -> Iterator[str]:
     shape = tuple(item.tensor_shape)
-    yield from _tensor(folder / item.tensor_path, shape)
+    if item.tensor_path:
+        yield from _tensor(folder / item.tensor_path, shape)
     rows = shape[0] if shape else 0
     columns: list[str] = []
     if item.metadata_path:
@@ -107,6 +118,9 @@ def _tensor(path: Path, shape: tuple[int, ...]) -> Iterator[str]:
     if len(shape) != 2 or min(shape) < 2 or shape[1] < 3 or shape[0] > MAX_POINTS:
         yield f"shape {shape}: the page shows 2 to {MAX_POINTS:,} rows of 3 or more values"
         return
+    if path.suffix == ".tsv":
+        yield from _text(path, shape)
+        return
     if path.stat().st_size != 4 * math.prod(shape):
         yield f"{path.name}: {path.stat().st_size:,} bytes, {4 * math.prod(shape):,} expected for {shape[0]} x {shape[1]}"
         return
@@ -116,6 +130,22 @@ def _tensor(path: Path, shape: tuple[int, ...]) -> Iterator[str]:
     step = max(1, (1 << 22) // shape[1])
     if not all(np.isfinite(values[start : start + step]).all() for start in range(0, shape[0], step)):
         yield f"{path.name}: holds NaN or infinity"
+
+
+def _text(path: Path, shape: tuple[int, ...]) -> Iterator[str]:
+    """A tensor as text: line by line, so that a large one is never in memory."""
+    count = 0
+    with open(path, encoding="utf-8") as f:
+        for count, line in enumerate(f, start=1):
+            try:
+                good = all(map(math.isfinite, values := [float(cell) for cell in line.split("\t")])) and len(values) == shape[1]
+            except ValueError:
+                good = False
+            if not good:
+                yield f"{path.name}: line {count} is not {shape[1]} finite numbers parted by tabs"
+                return
+    if count != shape[0]:
+        yield f"{path.name}: {count} lines for {shape[0]} points"
 
 
 def _table(path: Path) -> tuple[list[str], int, list[str]]:

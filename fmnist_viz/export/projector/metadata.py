@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -73,19 +74,37 @@ def cap_categories(cells: Sequence[str]) -> list[str]:
     return [cell if cell in kept else "other" for cell in cells]
 
 
-def text_columns(table: pd.DataFrame) -> dict[str, list[str]]:
+def table_rows(table: pd.DataFrame | Mapping[str, Sequence[Any]]) -> int:
+    """Rows of a table."""
+    return len(next(iter(table.values()), ())) if isinstance(table, Mapping) else len(table)
+
+
+def take_rows(table: pd.DataFrame | Mapping[str, Sequence[Any]], rows: NDArray[np.int64]) -> pd.DataFrame | Mapping[str, Sequence[Any]]:
+    """The given rows of a table, in that order."""
+    if isinstance(table, Mapping):
+        return {name: [cells[row] for row in rows.tolist()] for name, cells in table.items()}
+    return table.iloc[rows]
+
+
+def _cells(table: pd.DataFrame | Mapping[str, Sequence[Any]]) -> list[tuple[Any, list[Any]]]:
+    if isinstance(table, Mapping):
+        return [(name, list(cells)) for name, cells in table.items()]
+    return [(name, table.iloc[:, number].tolist()) for number, name in enumerate(table.columns)]
+
+
+def text_columns(table: pd.DataFrame | Mapping[str, Sequence[Any]]) -> dict[str, list[str]]:
     """Every column as clean text, its name clean and unique, `pair` capped, and never a single column.
 
     Class names that look like numbers become ``class 0``: a number's hover text is lost at zero, and its colours
     follow its size in place of the class order.
     """
     columns: dict[str, list[str]] = {}
-    for number, name in enumerate(table.columns):
+    for number, (name, cells) in enumerate(_cells(table)):
         title = clean_cell(str(name))
         title = title.strip("_") if title in _SEQUENCE_COLUMNS else title
         title = title if title not in columns else f"{title} {number}"
         known: dict[str, str] = {}
-        texts = [_cell_text(value) for value in table.iloc[:, number].tolist()]
+        texts = [_cell_text(value) for value in cells]
         columns[title] = [known[t] if t in known else known.setdefault(t, clean_cell(t)) for t in texts]
     classes = [name for name in ("label", "predicted") if name in columns]
     if any(is_number(cell) for name in classes for cell in set(columns[name])):
@@ -93,7 +112,7 @@ def text_columns(table: pd.DataFrame) -> dict[str, list[str]]:
     if "pair" in columns:
         columns["pair"] = cap_categories(columns["pair"])
     if len(columns) < 2:
-        columns["row" if "row" not in columns else "row number"] = [str(i) for i in range(len(table))]
+        columns["row" if "row" not in columns else "row number"] = [str(i) for i in range(table_rows(table))]
     return columns
 
 
@@ -106,6 +125,18 @@ def color_column(columns: Columns) -> str:
 def label_column(columns: Columns) -> str:
     """The column shown on hovering: `label`, else the first that is not numeric."""
     return next((name for name in ("label", *columns) if name in columns and not all(map(is_number, columns[name]))), next(iter(columns)))
+
+
+def class_codes(columns: Columns) -> NDArray[np.int64]:
+    """Which class each row is of, int64 (n,) in order of first sight, by `label` or else the column that views are coloured by.
+
+    All zeros where that column tells nearly every row apart, or there is none.
+    """
+    name = "label" if "label" in columns else color_column(columns)
+    cells = columns.get(name, next(iter(columns.values())))
+    seen: dict[str, int] = {}
+    codes = np.array([seen.setdefault(cell, len(seen)) for cell in cells], np.int64)
+    return codes if name in columns and 2 * len(seen) <= len(cells) else np.zeros(len(cells), np.int64)
 
 
 def tsv(columns: Columns) -> bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,9 +16,10 @@ from fmnist_viz.core.store import need_space, write_file, write_json
 from fmnist_viz.core.types import LabeledImages, Projection, Representation, read_only
 from fmnist_viz.export.projector.bookmarks import bookmarks_json
 from fmnist_viz.export.projector.check import MAX_POINTS, check_folder
+from fmnist_viz.export.projector.checkpoint import into_checkpoint
 from fmnist_viz.export.projector.config import CONFIG, Entry, config_text, tensor_name, write_event_file
-from fmnist_viz.export.projector.metadata import NEXT_ROW, Columns, color_column, label_column, text_columns, tsv
-from fmnist_viz.export.projector.tensor import choose_transform, require_finite, write_tensor
+from fmnist_viz.export.projector.metadata import NEXT_ROW, Columns, class_codes, color_column, label_column, table_rows, take_rows, text_columns, tsv
+from fmnist_viz.export.projector.tensor import TensorForm, choose_transform, require_finite, write_tensor
 from fmnist_viz.export.projector.view import View
 from fmnist_viz.export.sprite import write_sprite
 
@@ -26,25 +27,28 @@ if TYPE_CHECKING:
     import pandas as pd
 
 METADATA, SPRITE = "metadata.tsv", "sprite.png"
+SUFFIXES = {"binary": ".bytes", "tsv": ".tensor.tsv", "checkpoint": ".bytes"}  # a checkpoint takes the values over from there
+DEFAULT = TensorForm()
 
 
 @dataclass(frozen=True)
 class ProjectorTensor:
     """One tensor to show: a representation with all its rows, and what belongs to those rows.
 
-    views : maps of the same rows, as projections or ready views;  metadata : one row per row, None for the shared table of
-    the samples (of other tensors: their ids);  images : uint8 (n, h, w, 1 or 3), shown as they are, None for the shared
-    thumbnails of the samples (of other tensors: none);  title : what the tensor is called after its number, by default the
+    views : maps of the same rows, as projections or ready views;  metadata : one row per row, a data frame or columns by name, None for the shared table of
+    the samples (of other tensors: their ids);  images : uint8 (n, h, w, 1 or 3), None for the shared thumbnails of the samples (of other tensors: none);
+    invert : whether these are inverted, None to ask `on_black`;  title : what the tensor is called after its number, by default the
     representation's name;  group : letters before the number of a tensor with rows of its own, which sort and number such tensors;
     next_row : int64 (n,), the row to which the page draws a line from each row, a later one, or -1 where a line ends (tensors with rows of their own).
     """
 
     representation: Representation
     views: Sequence[Projection | View] = ()
-    metadata: pd.DataFrame | None = None
+    metadata: pd.DataFrame | Mapping[str, Sequence[Any]] | None = None
     images: NDArray[np.uint8] | None = None
     title: str = ""
     group: str = "w"
+    invert: bool | None = False
     next_row: NDArray[np.int64] | None = None
 
     def __post_init__(self) -> None:
@@ -53,9 +57,12 @@ class ProjectorTensor:
         for view in self.views:
             if not view.note and not np.array_equal(view.sample_ids, self.representation.sample_ids):
                 raise ValueError(f"{name}: the {view.method} view has other rows")
-        for what, value in (("metadata", self.metadata), ("images", self.images)):
-            if value is not None and len(value) != n:
-                raise ValueError(f"{name}: {len(value)} {what} for {n} rows")
+        for what, count in (
+            ("metadata", n if self.metadata is None else table_rows(self.metadata)),
+            ("images", n if self.images is None else len(self.images)),
+        ):
+            if count != n:
+                raise ValueError(f"{name}: {count} {what} for {n} rows")
         if self.next_row is not None:
             object.__setattr__(self, "next_row", read_only(self.next_row, np.int64, (n,), "next_row"))
             if not ((self.next_row == -1) | ((self.next_row > np.arange(n)) & (self.next_row < n))).all():
@@ -95,23 +102,26 @@ class _Assets:
     thumb: int = 0
 
 
-def _write_entry(folder: Path, tensor: ProjectorTensor, name: str, rows: NDArray[np.int64], assets: _Assets) -> tuple[Entry, dict[str, Any]]:
+def _write_entry(folder: Path, tensor: ProjectorTensor, name: str, rows: NDArray[np.int64], assets: _Assets, form: TensorForm) -> tuple[Entry, dict[str, Any]]:
     """Tensor, sidecar and bookmarks of one tensor; returns its configuration entry and its facts."""
     representation = tensor.representation
     require_finite(representation, rows)
-    transform = choose_transform(representation, rows)
-    written = write_tensor(folder / f"{name}.bytes", representation, rows, transform)
+    transform, file = choose_transform(representation, rows, form.normalize), name + SUFFIXES[form.format]
+    written = write_tensor(folder / file, representation, rows, transform, text=form.format == "tsv")
     every = [view for view in tensor.views if isinstance(view, View)]
     views = [view for view in every if not view.note]
     facts: dict[str, Any] = {
-        "name": name, "file": f"{name}.bytes", **written, "representation": representation.name, "kind": representation.kind, "model": representation.model,
+        "name": name, "file": file, "format": form.format, "normalize": form.normalize, **written,
+        "representation": representation.name, "kind": representation.kind, "model": representation.model,
         "epoch": representation.epoch, "raw_width": representation.raw_width, "came_reduced": dict(representation.transform), "transform": transform.record,
         "views": [{"method": v.method, "slot": v.slot, "label": v.label, "dimensions": v.coords.shape[1], "selected": len(v.selected)} for v in views],
         "views_without_map": [{"method": v.method, "note": v.note} for v in every if v.note],
     }  # fmt: skip
     bookmarks = f"{name}.bookmarks.json" if views else ""
     if bookmarks:
-        text = bookmarks_json(views, rows, shape=written["shape"], color_by=color_column(assets.columns), label_by=label_column(assets.columns))
+        columns = assets.columns
+        state = {"shape": written["shape"], "color_by": color_column(columns), "label_by": label_column(columns), "classes": class_codes(columns)}
+        text = bookmarks_json(views, rows, **state)
         write_file(folder / bookmarks, text)
     write_json(folder / f"{name}.json", facts)
     return Entry(name, tuple(written["shape"]), facts["file"], assets.metadata, bookmarks, assets.sprite, assets.thumb), facts
@@ -119,18 +129,17 @@ def _write_entry(folder: Path, tensor: ProjectorTensor, name: str, rows: NDArray
 
 def _own_assets(folder: Path, tensor: ProjectorTensor, name: str, rows: NDArray[np.int64], shared: _Assets | None) -> _Assets:
     """The tensor's own table and thumbnails where it brings them, else the shared ones (None: its ids, and no images)."""
-    import pandas as pd
-
     columns, metadata = (shared.columns, shared.metadata) if shared else ({}, "")
     if tensor.metadata is not None or shared is None:
-        table = pd.DataFrame({"name": tensor.representation.sample_ids, "row": np.arange(len(rows))}) if tensor.metadata is None else tensor.metadata
-        columns, metadata = text_columns(table.iloc[rows]), f"{name}.tsv"
+        every = range(len(tensor.representation.X))
+        table = {"name": tensor.representation.sample_ids.tolist(), "row": every} if tensor.metadata is None else tensor.metadata
+        columns, metadata = text_columns(take_rows(table, rows)), f"{name}.tsv"
         if tensor.next_row is not None and shared is None:
             columns[NEXT_ROW] = [str(row) for row in tensor.next_row]  # the page takes -1 for an end, and stumbles over empty cells
         write_file(folder / metadata, tsv(columns))
     sprite, thumb = (shared.sprite, shared.thumb) if shared else ("", 0)
     if tensor.images is not None:
-        drawn = write_sprite(folder / f"{name}.png", tensor.images, rows=rows, invert=False)
+        drawn = write_sprite(folder / f"{name}.png", tensor.images, rows=rows, invert=tensor.invert)
         sprite, thumb = drawn["file"], drawn["thumb"]
     return _Assets(columns, metadata, sprite, thumb)
 
@@ -155,25 +164,28 @@ def _correct(images: LabeledImages, metadata: pd.DataFrame) -> NDArray[np.bool_]
     return np.asarray(metadata["predicted"].astype(str).to_numpy() == np.asarray(truth).astype(str), dtype=np.bool_)
 
 
-def write_tensors(folder: Path, tensors: Sequence[ProjectorTensor]) -> list[dict[str, Any]]:
+def write_tensors(folder: Path, tensors: Sequence[ProjectorTensor], *, form: TensorForm = DEFAULT) -> list[dict[str, Any]]:
     """A Projector folder of tensors that share nothing: each with its own table and thumbnails, all rows, in their order.
 
     `folder` exists, is empty, and is published by the caller; tensors are named as titled. Returns the facts of each; raises as `write_projector`.
     """
+    need_space(folder, sum(4 * t.representation.X.size for t in tensors), what="the Projector folder")
     written = []
     for tensor in tensors:
         rows = np.arange(len(tensor.representation.X))
         name = tensor.title or tensor.representation.name
-        written.append(_write_entry(folder, tensor, name, rows, _own_assets(folder, tensor, name, rows, None)))
-    publish_config(folder, [entry for entry, _ in written])
+        written.append(_write_entry(folder, tensor, name, rows, _own_assets(folder, tensor, name, rows, None), form))
+    publish_config(folder, [entry for entry, _ in written], form=form)
     return [facts for _, facts in written]
 
 
-def publish_config(folder: Path, entries: Sequence[Entry]) -> Path:
+def publish_config(folder: Path, entries: Sequence[Entry], *, form: TensorForm = DEFAULT) -> Path:
     """The event file, and last the configuration, once all files keep TensorBoard's rules; returns the event file's path.
 
     Raises Damaged where they do not: a broken configuration would take the tab down for every run.
     """
+    if form.format == "checkpoint":
+        entries = into_checkpoint(folder, entries)
     event = write_event_file(folder)
     config = config_text(entries)
     found = check_folder(folder, config=config)
@@ -191,6 +203,7 @@ def write_projector(
     images: LabeledImages,
     metadata: pd.DataFrame,
     rows: NDArray[np.int64],
+    form: TensorForm = DEFAULT,
 ) -> dict[str, Any]:
     """Write a complete Projector folder into `folder`, which exists, is empty, and is published by the caller.
 
@@ -206,6 +219,8 @@ def write_projector(
         One row per image; see `sample_columns` and `text_columns` for what is made of it.
     rows
         int64 (m,), which images are shown; reordered by `class_order`.
+    form
+        Geometry and file format of every tensor.
 
     Returns
     -------
@@ -232,15 +247,15 @@ def write_projector(
     written = []
     for i, tensor in enumerate(samples):
         name = tensor_name("", i, len(samples), tensor.title or tensor.representation.name)
-        written.append(_write_entry(folder, tensor, name, rows, _own_assets(folder, tensor, name, rows, shared)))
+        written.append(_write_entry(folder, tensor, name, rows, _own_assets(folder, tensor, name, rows, shared), form))
     shown = [tensor for tensor in others if min(tensor.representation.X.shape) >= 1 and 2 <= len(tensor.representation.X) <= MAX_POINTS]
     numbers: Counter[str] = Counter()
     for tensor in shown:
         numbers[tensor.group] += 1
         name = tensor_name(tensor.group, numbers[tensor.group], len(shown), tensor.title or tensor.representation.name)
         every = np.arange(len(tensor.representation.X))
-        written.append(_write_entry(folder, tensor, name, every, _own_assets(folder, tensor, name, every, None)))
-    event = publish_config(folder, [entry for entry, _ in written])
+        written.append(_write_entry(folder, tensor, name, every, _own_assets(folder, tensor, name, every, None), form))
+    event = publish_config(folder, [entry for entry, _ in written], form=form)
     skipped = [{"representation": t.representation.name, "shape": list(t.representation.X.shape)} for t in others if not any(t is s for s in shown)]
     table = {"file": METADATA, "columns": list(shared.columns), "color_by": color_column(shared.columns)}
     tensors = [facts for _, facts in written]
