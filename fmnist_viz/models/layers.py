@@ -137,8 +137,8 @@ def logits_model(model: keras.Model) -> keras.Model:
 
 
 def before_softmax(model: keras.Model) -> tuple[Any, Any]:
-    """(tensor, None) where the tensor of the model's graph is its logits; (tensor, dense) where they are what the final dense layer's kernel and bias, as they are
-    at the time, make of the tensor; (None, None) where the model ends otherwise. For models still in training, where `logits_model` would keep old weights.
+    """(tensor, None) where that tensor of the graph is the logits; (tensor, dense) where they are what the final dense layer's kernel and bias make of it;
+    (None, None) where the model ends otherwise. For models still in training: `logits_model` copies weights once.
     """
     import keras
 

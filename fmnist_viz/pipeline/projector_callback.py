@@ -50,7 +50,7 @@ class ProjectorCallback(SnapshotCallback):
     tag
         Name of the folder below `log_dir`.
     views
-        ``("pca",)``: each layer's PCA in 2-D and 3-D as bookmarks, laid over the snapshot before it (shifted, rotated and reflected, never scaled); ``()``: none.
+        ``("pca",)``: each layer's PCA in 2-D and 3-D as bookmarks, laid over the snapshot before it (shifted, rotated, reflected, never scaled); ``()``: none.
     normalize
         Geometry of the tensors, as in `add_embedding`.
     pool

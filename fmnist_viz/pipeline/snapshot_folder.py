@@ -47,7 +47,8 @@ class SnapshotFolder:
         if self._watched.named and sight.classifies and outputs != len(known):
             raise BadInput("MODEL-OUTPUTS", "the model", f"has {outputs} outputs, there are {len(known)} class_names", "Give one name per output.")
         numbered = tuple(known[i] if i < len(known) and known != (UNLABELLED,) else str(i) for i in range(outputs))
-        self._names = numbered if outputs == len(known) or (sight.classifies and outputs > len(known)) else ()
+        fit = outputs == len(known) or (sight.classifies and outputs > len(known))
+        self._names = numbered if fit and self._watched.numbered else ()
 
     def publish(self, epoch: int, sight: Sight, taps: Taps) -> dict[str, Any]:
         """Write one snapshot, all or nothing; returns its facts."""
@@ -104,7 +105,7 @@ class SnapshotFolder:
         return ProjectorTensor(vectors, tuple(views), title=f"{epoch_name(epoch)}_{name}")
 
     def _table(self, sight: Sight, epoch: int) -> pd.DataFrame:
-        """label, predicted, correct, confidence, epoch, row; what is not known is left out."""
+        """label, predicted, correct, confidence, epoch, sample_id (the row as given); what is not known is left out."""
         import pandas as pd
 
         images = self._watched.shown
@@ -116,7 +117,7 @@ class SnapshotFolder:
             if images.class_names != (UNLABELLED,):
                 table["correct"] = np.where(predicted == labels, "correct", "wrong")
             table["confidence"] = sight.probabilities.max(axis=1)
-        return pd.DataFrame(table | {"epoch": epoch, "row": images.sample_ids})
+        return pd.DataFrame(table | {"epoch": epoch, "sample_id": images.sample_ids})
 
     def _facts(self, written: dict[str, Any], moved: dict[str, float], taps: Taps) -> dict[str, Any]:
         keys = ("name", "representation", "shape", "raw_width", "transform")

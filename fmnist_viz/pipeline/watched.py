@@ -23,11 +23,13 @@ Given = dict[str, Any]
 @dataclass(frozen=True)
 class Watched:
     """fed : (n, ...), any dtype, exactly as given;  shown : the same as thumbnails, with labels, ids being row numbers as given;
-    named : whether the classes' names and their number were given;  notes : what was decided, in words."""
+    named : whether the classes' names, and with them their number, were given;  numbered : whether label i is the model's output i (of names without
+    `class_names` the order is not known);  notes : what was decided, in words."""
 
     fed: NDArray[Any]
     shown: LabeledImages
     named: bool
+    numbered: bool
     notes: tuple[str, ...]
 
 
@@ -48,7 +50,8 @@ def watched(images: Any, labels: Any, class_names: Sequence[str] | None, *, pict
         shown, how = thumbnails(fed[rows])
         notes += [how] if how else []
     pictured = LabeledImages(shown, codes[rows], names, rows.astype(np.str_), "given", Source("memory", "images", ""))
-    return Watched(fed[rows], pictured, class_names is not None, tuple(notes))
+    texts = labels is not None and as_numpy(labels, "labels").dtype.kind in "OSU"
+    return Watched(fed[rows], pictured, class_names is not None, class_names is not None or not texts, tuple(notes))
 
 
 def given_labels(labels: Any, class_names: Sequence[str] | None, count: int) -> tuple[NDArray[np.int64], tuple[str, ...]]:

@@ -61,10 +61,10 @@ class SnapshotCallback(keras.callbacks.Callback):
             sight = self._taps(self._images)
             looked = time.perf_counter() - start
             facts = self._publish(epoch, sight, self._taps)
-        except Exception as e:  # a picture of a training is never worth the training
+        except Exception as e:  # noqa: BLE001 - a picture of a training is never worth the training
             self._failures += 1
             if self._failures == 1:
-                said = str(e) if isinstance(e, VizError) else f"{type(e).__name__}: {e}"
-                self._report(f"the snapshot of epoch {epoch} was not written: {' '.join(said.split())} The training goes on.")
+                said = f"{e.subject}: {e.fact}" if isinstance(e, VizError) else f"{type(e).__name__}: {e}"
+                self._report(f"the snapshot of epoch {epoch} was not written: {' '.join(said.split())}. The training goes on.")
             return
         self.snapshots.append({"epoch": epoch, **facts, "look_seconds": round(looked, 3), "seconds": round(time.perf_counter() - start, 3)})
