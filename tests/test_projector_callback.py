@@ -118,7 +118,7 @@ def test_what_a_snapshot_holds(tmp_path: Path) -> None:
     last = Path(callback.snapshots[3]["path"])
     assert last == tmp_path / "projector" / "epoch_003"
     assert [t["representation"] for t in facts(last)["tensors"]] == ["hidden", "logits", "probabilities"]
-    assert [t["representation"] for t in facts(last.with_name("epoch_000"))["tensors"]][0] == "pixels"  # they never change: once is enough
+    assert next(t["representation"] for t in facts(last.with_name("epoch_000"))["tensors"]) == "pixels"  # they never change: once is enough
     proba = model.predict(X[:120], verbose=0)
     rows = table(last)
     at = np.array([int(row["sample_id"]) for row in rows])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 from types import SimpleNamespace
@@ -152,12 +153,12 @@ def test_alignment_takes_most_of_the_apparent_movement_away(trained: tuple[Path,
     recorded = recordings(trained[0] / "run" / "probe")
     alone = [components(r.penultimate, 3) for r in recorded]
     placed = [X[:, :3] for X in chain([r.penultimate for r in recorded])]
-    free, aligned = ([drift(a, b) for a, b in zip(maps, maps[1:], strict=False)] for maps in (alone, placed))
+    free, aligned = ([drift(a, b) for a, b in itertools.pairwise(maps)] for maps in (alone, placed))
     assert all(a <= f + 0.02 for a, f in zip(aligned, free, strict=True)), (aligned, free)
     assert sum(aligned) < sum(free)
     stated = Manifest.load(trained[0] / "run").stages["snapshots"]["drift"]["penultimate"]
     whole = chain([r.penultimate for r in recorded])
-    assert [step["relative_rms"] for step in stated] == [round(drift(a, b), 4) for a, b in zip(whole, whole[1:], strict=False)]
+    assert [step["relative_rms"] for step in stated] == [round(drift(a, b), 4) for a, b in itertools.pairwise(whole)]
     assert stated[-1]["relative_rms"] < stated[0]["relative_rms"]
 
 
@@ -232,6 +233,26 @@ def test_the_trajectory_joins_the_same_image_from_epoch_to_epoch(trained: tuple[
     assert np.allclose(bookmarks(folder, "trajectory")[0], expected, rtol=1e-5)
     labels = [row["label"] for row in table[:: len(recorded)]][:10]
     assert len(set(labels)) == 10  # the first ones visit every class: the page's colours are the program's
+
+
+@pytest.mark.browser
+def test_the_page_draws_the_lines(trained: tuple[Path, list[Any]]) -> None:
+    """In the real page: a line per image, and our coordinates two seconds after the bookmark was clicked."""
+    from projector_page import open_projector
+
+    folder = trained[0] / "run"
+    with open_projector(folder) as page:
+        assert page.runs() == [f"projector_epochs/{name}" for name in ("epoch_000", "epoch_001", "epoch_002", "epoch_004", "other_epochs", "trajectory")]
+        page.open_tensor("trajectory", run="projector_epochs/trajectory")
+        chains = page.ask("VZ-PROJECTOR", "e => e.dataSet.sequences.map(s => s.pointIndices)")
+        assert chains == [list(range(5 * i, 5 * i + 5)) for i in range(300)]
+        for number, ours in enumerate(bookmarks(folder / "projector_epochs/trajectory", "trajectory")):
+            page.open_bookmark(number)
+            page.page.wait_for_timeout(2000)
+            shown = page.coordinates(tuple(f"pca-{i}" for i in range(ours.shape[1])))
+            assert np.abs(shown - ours).max() <= 1e-5 * np.ptp(ours)
+        assert page.colours_in_screenshot() >= 5
+        assert page.errors == []
 
 
 @pytest.mark.parametrize("following", [[1, 0], [0, -1], [2, -1], [-2, -1]])

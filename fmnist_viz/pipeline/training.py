@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 PROBE = 2000  # images that are looked at before training and after every epoch
 # whose sources decide a training's weights
 TRAINING_CODE = ("models/zoo.py", "models/fused_norm.py", "models/recipe.py", "training", "data/split.py")
+ONLOOKERS = ("training/projector_callback.py", "training/taps.py")
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class Training:
 
     def key(self) -> dict[str, Any]:
         return {
-            "code": code_digest(TRAINING_CODE),
+            "code": code_digest(TRAINING_CODE, ONLOOKERS),
             "model": self.config.model,
             "hidden": self.config.hidden_layers if self.config.model == "dense" else None,
             "plan": self.config.plan,
