@@ -50,7 +50,8 @@ class ProjectorCallback(SnapshotCallback):
     tag
         Name of the folder below `log_dir`.
     views
-        ``("pca",)``: each layer's PCA in 2-D and 3-D as bookmarks, laid over the snapshot before it (shifted, rotated, reflected, never scaled); ``()``: none.
+        ``("pca",)``: each layer's first three principal components as a bookmark, laid over the snapshot before it (shifted, rotated, reflected, never
+        scaled), and a flat one of the first two axes that result; ``()``: none.
     normalize
         Geometry of the tensors, as in `add_embedding`.
     pool
@@ -82,7 +83,7 @@ class ProjectorCallback(SnapshotCallback):
 
     def __init__(
         self, log_dir: Any, images: Any = None, labels: Any = None, layers: str | Sequence[str] = "*", every: int = 1, *,
-        class_names: Sequence[str] | None = None, max_points: int = 2000, tag: str = "projector", views: Sequence[str] = VIEWS, normalize: Normalize = "auto",
+        class_names: Sequence[str] | None = None, max_points: int = 1000, tag: str = "projector", views: Sequence[str] = VIEWS, normalize: Normalize = "auto",
         pool: str = "auto", pictures: Any = None, seed: int = 0, **keras_1: Any,
     ) -> None:  # fmt: skip
         given = _renamed({"images": images, "layers": layers, "every": every}, keras_1)
