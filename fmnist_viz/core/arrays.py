@@ -11,14 +11,15 @@ from fmnist_viz.core.errors import BadInput
 
 
 def as_numpy(value: Any, what: str) -> NDArray[Any]:
-    """`value` as an array of any shape and dtype: NumPy's, a tensor on any device, a variable, a data frame, nested lists.
+    """`value` as an array of any shape and dtype: NumPy's, a tensor on any device, a variable, a data frame, a SciPy sparse matrix, nested lists.
 
-    `what` names it in the error. Raises BadInput for what cannot become a rectangular array: ragged lists, symbolic or sparse tensors.
+    `what` names it in the error. Raises BadInput for what cannot become a rectangular array: ragged lists, symbolic tensors.
     """
     try:
         if hasattr(value, "detach"):  # PyTorch: off the graph, off the device; NumPy has no bfloat16
             value = value.detach().cpu()
             value = value.float() if "bfloat16" in str(value.dtype) else value
+        value = value.toarray() if hasattr(value, "toarray") else value  # SciPy's sparse matrices
         return np.asarray(value.numpy() if callable(getattr(value, "numpy", None)) else value)
     except (TypeError, ValueError, RuntimeError, NotImplementedError, AttributeError) as e:
         fact = f"a {type(value).__name__} cannot be taken as an array ({str(e).splitlines()[0] if str(e) else type(e).__name__})"

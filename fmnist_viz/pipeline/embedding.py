@@ -8,6 +8,7 @@ configurations again only when its set of runs changes, and keeps the tensor tha
 from __future__ import annotations
 
 import re
+import shlex
 import shutil
 import warnings
 from collections.abc import Mapping, Sequence
@@ -21,13 +22,12 @@ from numpy.typing import NDArray
 
 from fmnist_viz.core.arrays import as_vectors
 from fmnist_viz.core.errors import BadInput, UsageError, unknown_choice
-from fmnist_viz.core.store import staged_folder
 from fmnist_viz.core.types import Representation
 from fmnist_viz.data.split import stratified_rows
-from fmnist_viz.export.projector import ProjectorTensor, TensorForm, View, write_tensors
+from fmnist_viz.export.projector import CONFIG, ProjectorTensor, TensorForm, View, projector_folder, write_tensors
 from fmnist_viz.export.projector.check import MAX_POINTS
 from fmnist_viz.export.projector.metadata import class_codes, text_columns
-from fmnist_viz.export.projector.tensor import Normalize, TensorFormat
+from fmnist_viz.export.projector.tensor import Normalize, TensorFormat, require_finite
 from fmnist_viz.export.slug import slug
 from fmnist_viz.pipeline.given import Views, given_pictures, given_table, given_views
 
@@ -51,7 +51,7 @@ class AddedEmbedding:
 
     def __str__(self) -> str:
         n, d = self.facts["shape"]
-        return f"{n:,} points of {d} dimensions in {self.path}\ntensorboard --logdir {self.log_dir}   # then open {ADDRESS}"
+        return f"{n:,} points of {d} dimensions in {self.path}\ntensorboard --logdir {shlex.quote(str(self.log_dir))}   # then open {ADDRESS}"
 
     __repr__ = __str__
 
@@ -69,13 +69,15 @@ def embedding_tensor(
         raise BadInput("PROJECTOR-TOO-FEW", "matrix", f"{len(X)} row", "The Projector's page shows nothing of fewer than 2.")
     table = given_table(metadata, header, len(X))
     pictures = given_pictures(images, len(X), channels_first=channels_first)
-    ids = np.arange(len(X)).astype(np.str_)
-    shown = given_views(views, ids)
-    if X.shape[1] < 4 and np.isfinite(X).all():
-        shown.append(_as_given(X, ids))
-    facts: dict[str, Any] = {}
+    ids, rows = np.arange(len(X)).astype(np.str_), np.arange(len(X))
     if len(X) > MAX_POINTS:
         rows = _sample(table, len(X))
+    require_finite(Representation(X, ids, name, "brought"), rows)  # before anything is written, and of what is shown
+    shown = given_views(views, ids)
+    if X.shape[1] < 4:
+        shown.append(_as_given(X, ids))
+    facts: dict[str, Any] = {}
+    if len(rows) < len(X):
         said = f"{len(X):,} rows: the Projector's page takes {MAX_POINTS:,}, a stratified sample of so many is shown"
         warnings.warn(said, stacklevel=3)
         facts = {"rows_given": len(X), "rows_sampled": MAX_POINTS, "sampled": said}
@@ -107,8 +109,9 @@ def _taken(view: View, rows: NDArray[np.int64]) -> View:
 
 def publish_tensors(folder: Path, tensors: Sequence[ProjectorTensor], *, form: TensorForm) -> list[dict[str, Any]]:
     """A whole Projector folder under its name, or nothing: staged beside it, checked, renamed. Returns the facts of each tensor."""
-    with staged_folder(folder) as staged:
-        return write_tensors(staged, tensors, form=form)
+    with projector_folder(folder) as staged:
+        facts = write_tensors(staged, tensors, form=form)
+    return facts
 
 
 def add_embedding(
@@ -187,6 +190,7 @@ def add_embedding(
     final = place / f"{start}{datetime.now():%Y%m%d-%H%M%S.%f}"
     (written,) = publish_tensors(final, [tensor], form=form)
     for path in older:
+        (path / CONFIG).unlink(missing_ok=True)  # first, so that TensorBoard never reads one whose files are gone
         shutil.rmtree(path, ignore_errors=True)
     return AddedEmbedding(final, Path(log_dir), {"tag": tag, "step": number, **written, **facts})
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fmnist_viz.core.errors import BadInput
-from fmnist_viz.core.store import staged_folder, write_json
+from fmnist_viz.core.store import write_json
 from fmnist_viz.core.types import Representation, RepresentationKind
 from fmnist_viz.data.split import interleaved_rows
 from fmnist_viz.pipeline.snapshots import ALLOWED, aligned_views, epoch_name
@@ -52,7 +52,7 @@ class SnapshotFolder:
 
     def publish(self, epoch: int, sight: Sight, taps: Taps) -> dict[str, Any]:
         """Write one snapshot, all or nothing; returns its facts."""
-        from fmnist_viz.export.projector import write_projector
+        from fmnist_viz.export.projector import projector_folder, write_projector
 
         images, first = self._watched.shown, self._path is None
         path = self._path or self._choose(epoch)
@@ -69,7 +69,7 @@ class SnapshotFolder:
             kind: RepresentationKind = "logits" if name == "logits" else "probabilities" if name == "probabilities" else "activation"
             tensors.append(self._tensor(name, kind, kept, epoch, views, raw_width=X.shape[1]))
         rows = interleaved_rows(images.labels, len(images), seed=0)
-        with staged_folder(path / epoch_name(epoch)) as folder:
+        with projector_folder(path / epoch_name(epoch)) as folder:
             written = write_projector(folder, samples=tensors, images=images, metadata=self._table(sight, epoch), rows=rows, form=self._form)
             facts = self._facts(written, moved, taps)
             write_json(folder / FACTS, {"epoch": epoch, **facts})

@@ -7,6 +7,7 @@ again, now in the last epoch's principal axes, which were not known before; and 
 from __future__ import annotations
 
 import dataclasses
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,9 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fmnist_viz.core.errors import Damaged, VizError
-from fmnist_viz.core.store import need_space, staged_folder
+from fmnist_viz.core.store import need_space
 from fmnist_viz.core.types import LabeledImages, Predictions, Representation
 from fmnist_viz.data.split import interleaved_rows, stratified_rows
+from fmnist_viz.export.projector.config import CONFIG
 from fmnist_viz.pipeline.context import Context
 from fmnist_viz.projection.align import chain, components, drift, laid_over
 
@@ -28,9 +30,10 @@ if TYPE_CHECKING:
     from fmnist_viz.core.cache import Entry
     from fmnist_viz.core.progress import Progress
     from fmnist_viz.export.projector import ProjectorTensor, View
+    from fmnist_viz.export.projector.tensor import Normalize
     from fmnist_viz.training.probe import Look
 
-FOLDER = "projector_epochs"
+FOLDER, OTHERS, TRAJECTORY = "projector_epochs", "other_epochs", "trajectory"
 LAYERS = ("penultimate", "logits")  # what the probe keeps of an epoch
 TRACED = 300  # samples whose way is drawn: more, and lines hide each other
 TRACED_POINTS = 20_000  # rows of the trajectory tensor at most; of longer trainings some epochs are passed over
@@ -101,19 +104,20 @@ def _tensors(images: LabeledImages, recording: Recording, views: Mapping[str, Se
     return made
 
 
-def _write_epoch(folder: Path, images: LabeledImages, recording: Recording, views: Mapping[str, Sequence[View]]) -> dict[str, Any]:
-    from fmnist_viz.export.projector import write_projector
+def _write_epoch(place: Path, images: LabeledImages, recording: Recording, views: Mapping[str, Sequence[View]], normalize: Normalize) -> None:
+    from fmnist_viz.export.projector import TensorForm, projector_folder, write_projector
 
     table = epoch_table(images, recording.logits, recording.epoch)
     rows = interleaved_rows(images.labels, len(images), seed=0)
-    return write_projector(folder, samples=_tensors(images, recording, views), images=images, metadata=table, rows=rows)
+    with projector_folder(place / epoch_name(recording.epoch)) as folder:
+        write_projector(folder, samples=_tensors(images, recording, views), images=images, metadata=table, rows=rows, form=TensorForm(normalize))
 
 
 class LiveSnapshots:
     """Writes the chosen epochs into `folder` while they come; what cannot be written is said once, and the training goes on."""
 
-    def __init__(self, folder: Path, images: LabeledImages, epochs: Sequence[int], progress: Progress) -> None:
-        self._folder, self._images, self._epochs, self._progress = folder, images, set(epochs), progress
+    def __init__(self, folder: Path, images: LabeledImages, epochs: Sequence[int], progress: Progress, normalize: Normalize = "auto") -> None:
+        self._folder, self._images, self._epochs, self._progress, self._normalize = folder, images, set(epochs), progress, normalize
         self._before: dict[str, NDArray[np.float32]] = {}
         self._before_epoch, self._failed = -1, False
 
@@ -136,8 +140,7 @@ class LiveSnapshots:
             self._before[layer] = placed
             views[layer] = aligned_views(placed, self._images.sample_ids, f"epoch {recording.epoch}, {words}")
         self._before_epoch = recording.epoch
-        with staged_folder(self._folder / epoch_name(recording.epoch)) as folder:
-            _write_epoch(folder, self._images, recording, views)
+        _write_epoch(self._folder, self._images, recording, views, self._normalize)
 
 
 def publish_snapshots(ctx: Context, entry: Entry | None) -> None:
@@ -154,13 +157,16 @@ def publish_snapshots(ctx: Context, entry: Entry | None) -> None:
         ctx.folder.record("snapshots", {"skipped": why})
         return
     need_space(ctx.folder.path, sum(r.penultimate.nbytes + r.logits.nbytes for r in recorded), what="the epochs' Projector folders")
-    with ctx.timed("snapshots"), staged_folder(ctx.folder.path / FOLDER) as folder:
-        facts = write_snapshots(folder, images, recorded, chosen, seed=ctx.seed)
+    normalize: Any = ctx.config.view.normalize
+    with ctx.timed("snapshots"):
+        facts = write_snapshots(ctx.folder.path / FOLDER, images, recorded, chosen, seed=ctx.seed, normalize=normalize)
     ctx.folder.record("snapshots", ctx.facts("snapshots", **facts))
 
 
-def write_snapshots(folder: Path, images: LabeledImages, recorded: Sequence[Recording], chosen: Sequence[int], *, seed: int) -> dict[str, Any]:
-    """Write the recorded epochs into `folder`, which exists and is published by the caller: `epoch_005/` ... (chosen), `other_epochs/`, `trajectory/`.
+def write_snapshots(
+    folder: Path, images: LabeledImages, recorded: Sequence[Recording], chosen: Sequence[int], *, seed: int, normalize: Normalize = "auto"
+) -> dict[str, Any]:
+    """Write the recorded epochs into `folder`: `epoch_005/` ... (chosen), `other_epochs/`, `trajectory/`, each of them whole; what else is there goes.
 
     Returns JSON-ready facts: which epoch went where, how they were aligned, and how far the images moved from each epoch to the next.
     """
@@ -173,20 +179,28 @@ def write_snapshots(folder: Path, images: LabeledImages, recorded: Sequence[Reco
         if recording.epoch not in chosen:
             others.append((recording, views))
             continue
-        run = folder / epoch_name(recording.epoch)
-        run.mkdir()
-        _write_epoch(run, images, recording, views)
+        _write_epoch(folder, images, recording, views, normalize)
         runs.append(recording.epoch)
     if others:
-        _write_others(folder / "other_epochs", images, others)
+        _write_others(folder / OTHERS, images, others, normalize)
+    trajectory = _write_trajectory(folder / TRAJECTORY, images, recorded, placed["penultimate"], seed, normalize)
+    _clear(folder, {*map(epoch_name, runs), *([OTHERS] if others else []), TRAJECTORY})
     return {
         "probe": {"images": len(images), "split": images.split},
         "runs": runs,
         "other_epochs": [recording.epoch for recording, _ in others],
         "alignment": {"axes": f"principal axes of epoch {last}", "method": "orthogonal Procrustes, each epoch laid over the next one", "allowed": ALLOWED},
         "drift": {layer: _drifts(recorded, placed[layer]) for layer in LAYERS},
-        "trajectory": _write_trajectory(folder / "trajectory", images, recorded, placed["penultimate"], seed),
+        "trajectory": trajectory,
     }
+
+
+def _clear(folder: Path, kept: set[str]) -> None:
+    """Take away snapshots of an attempt that ended otherwise; the configuration first, so that TensorBoard never reads one whose files are gone."""
+    for path in folder.iterdir():
+        if path.name not in kept and path.is_dir():
+            (path / CONFIG).unlink(missing_ok=True)
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def _drifts(recorded: Sequence[Recording], placed: Sequence[NDArray[np.float32]]) -> list[dict[str, Any]]:
@@ -198,20 +212,20 @@ def _drifts(recorded: Sequence[Recording], placed: Sequence[NDArray[np.float32]]
     return found
 
 
-def _write_others(folder: Path, images: LabeledImages, others: Sequence[tuple[Recording, Mapping[str, Sequence[View]]]]) -> None:
+def _write_others(place: Path, images: LabeledImages, others: Sequence[tuple[Recording, Mapping[str, Sequence[View]]]], normalize: Normalize) -> None:
     """The epochs without a run of their own: a tensor of penultimate activations each, with its own table and the shared thumbnails."""
     import pandas as pd
 
-    from fmnist_viz.export.projector import write_projector
+    from fmnist_viz.export.projector import TensorForm, projector_folder, write_projector
 
-    folder.mkdir()
     samples = []
     for recording, views in others:
         (tensor,) = _tensors(images, recording, {"penultimate": views["penultimate"]})
         samples.append(dataclasses.replace(tensor, metadata=epoch_table(images, recording.logits, recording.epoch)))
     rows = interleaved_rows(images.labels, len(images), seed=0)
     shared = pd.DataFrame({"label": np.asarray(images.class_names, object)[images.labels], "sample_id": images.sample_ids})
-    write_projector(folder, samples=samples, images=images, metadata=shared, rows=rows)
+    with projector_folder(place) as folder:
+        write_projector(folder, samples=samples, images=images, metadata=shared, rows=rows, form=TensorForm(normalize))
 
 
 def traced_epochs(count: int, samples: int) -> NDArray[np.int64]:
@@ -227,11 +241,13 @@ def next_rows(samples: int, epochs: int) -> NDArray[np.int64]:
     return rows
 
 
-def _write_trajectory(folder: Path, images: LabeledImages, recorded: Sequence[Recording], placed: Sequence[NDArray[np.float32]], seed: int) -> dict[str, Any]:
+def _write_trajectory(
+    place: Path, images: LabeledImages, recorded: Sequence[Recording], placed: Sequence[NDArray[np.float32]], seed: int, normalize: Normalize
+) -> dict[str, Any]:
     """One tensor whose rows are samples x epochs, joined by lines, in axes that all epochs share."""
     import pandas as pd
 
-    from fmnist_viz.export.projector import ProjectorTensor, write_tensors
+    from fmnist_viz.export.projector import ProjectorTensor, TensorForm, projector_folder, write_tensors
 
     picked = stratified_rows(images.labels, min(TRACED, len(images)), seed=seed)
     picked = picked[interleaved_rows(images.labels[picked], len(picked), seed=seed)]
@@ -246,6 +262,6 @@ def _write_trajectory(folder: Path, images: LabeledImages, recorded: Sequence[Re
     vectors = Representation(X, ids, "trajectory", "activation")
     # no thumbnails: they would hide the lines
     tensor = ProjectorTensor(vectors, views, table, title="trajectory", next_row=next_rows(len(picked), len(epochs)))
-    folder.mkdir()
-    write_tensors(folder, [tensor])
+    with projector_folder(place) as folder:
+        write_tensors(folder, [tensor], form=TensorForm(normalize))
     return {"samples": len(picked), "epochs": [recorded[e].epoch for e in epochs], "rows": len(X), "layer": "penultimate"}

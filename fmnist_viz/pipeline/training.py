@@ -117,7 +117,8 @@ def _train(ctx: Context, training: Training, temp: Path) -> dict[str, Any]:
         if not resume:
             shutil.rmtree(run / name, ignore_errors=True)  # event files and snapshots of an attempt that did not end
     epochs = training.config.snapshot_epochs(training.config.plan.length)
-    live = lambda probe: LiveSnapshots(run / FOLDER, probe, epochs, ctx.progress)  # noqa: E731
+    normalize: Any = ctx.config.view.normalize
+    live = lambda probe: LiveSnapshots(run / FOLDER, probe, epochs, ctx.progress, normalize)  # noqa: E731
     try:
         record = run_training(training, ctx.cache, temp, ctx.progress, boards=run, resume=ctx.resume, live=live)
     except Diverged:

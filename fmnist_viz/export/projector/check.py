@@ -28,7 +28,7 @@ MAX_POINTS = 100_000  # the page takes the first so many
 def check_folder(folder: Path, *, config: str | None = None) -> list[str]:
     """Every rule that the folder breaks, in words; empty where TensorBoard will show it.
 
-    `config` is the text that is about to be written; None reads the folder's own.
+    `config` is the text that is about to be written, before the event file; None reads the folder's own.
     """
     from google.protobuf import text_format
     from tensorboard.plugins.projector.projector_config_pb2 import ProjectorConfig
@@ -38,7 +38,7 @@ def check_folder(folder: Path, *, config: str | None = None) -> list[str]:
         parsed = text_format.Parse(text, ProjectorConfig())
     except (OSError, UnicodeDecodeError, text_format.ParseError) as e:
         return [f"{CONFIG}: cannot be read ({e})"]
-    found = [*_surroundings(folder, parsed), *_names(parsed)]
+    found = [*_surroundings(folder, parsed, published=config is None), *_names(parsed)]
     tables: dict[str, tuple[list[str], int]] = {}
     for item in parsed.embeddings:
         missing = list(_paths(folder, item))
@@ -46,12 +46,12 @@ def check_folder(folder: Path, *, config: str | None = None) -> list[str]:
     return found
 
 
-def _surroundings(folder: Path, config: Any) -> Iterator[str]:
+def _surroundings(folder: Path, config: Any, *, published: bool) -> Iterator[str]:
     if config.model_checkpoint_path or any((place / "checkpoint").is_file() for place in _where_unwanted(folder, config)):
         yield "a TensorFlow checkpoint lies in or above the folder: each of its variables would be listed"
     if not config.embeddings:
         yield f"{CONFIG}: lists no tensor"
-    if not any(_has_record(path) for path in folder.glob("*tfevents*")):
+    if published and not any(_has_record(path) for path in folder.glob("*tfevents*")):
         yield "no event file with a record: TensorBoard would not see the folder"
 
 

@@ -10,31 +10,36 @@ import dataclasses
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from fmnist_viz.core.store import disk_errors
+from fmnist_viz.core.store import disk_errors, write_json
 from fmnist_viz.export.projector.config import Entry
 
 VARIABLE = "/.ATTRIBUTES/VARIABLE_VALUE"  # what TensorFlow 2 puts after an object's name
 PREFIX = "tensors.ckpt"
 
 
-def into_checkpoint(folder: Path, entries: Sequence[Entry]) -> list[Entry]:
-    """Move the binary tensor files of `entries` into one checkpoint in `folder`; returns the entries as its variables.
+def into_checkpoint(folder: Path, written: Sequence[tuple[Entry, dict[str, Any]]]) -> list[tuple[Entry, dict[str, Any]]]:
+    """Move binary tensor files, each with its entry and its facts, into one checkpoint in `folder`; returns entries and facts as of its variables.
 
-    The first value's stamp stays: nothing reads these bytes as text, but it is what the sidecar says. Loads TensorFlow.
+    The first value's stamp is taken off again: nothing reads these bytes as text. Loads TensorFlow.
     """
     import tensorflow as tf
 
-    moved, variables = [], {}
-    for entry in entries:
+    moved, variables = [], dict[str, Any]()
+    for entry, facts in written:
         name = re.sub(r"[^A-Za-z0-9_-]", "_", entry.name)  # TensorFlow doubles dots
         name = f"{name}_" if hasattr(tf.train.Checkpoint, name) or name in variables else name
-        variables[name] = tf.Variable(np.fromfile(folder / entry.tensor, "<f4").reshape(entry.shape))
-        moved.append(dataclasses.replace(entry, name=name + VARIABLE, tensor=""))
+        values = np.fromfile(folder / entry.tensor, "<f4").reshape(entry.shape)
+        values[0, 0] = facts["first_value"]["was"]
+        variables[name] = tf.Variable(values)
+        kept = {key: value for key, value in facts.items() if key not in ("first_value", "bytes")}
+        moved.append((dataclasses.replace(entry, name=name + VARIABLE, tensor=""), {**kept, "file": f"{PREFIX}-1", "variable": name + VARIABLE}))
     with disk_errors(folder):
         tf.train.Checkpoint(**variables).save(str(folder / PREFIX))
-        for entry in entries:
+        for (entry, _), (_, facts) in zip(written, moved, strict=True):
             (folder / entry.tensor).unlink()
+            write_json(folder / f"{entry.name}.json", facts)
     return moved

@@ -21,6 +21,7 @@ PIECE = 1_000_000  # bytes the page decodes at a time
 MAX_CATEGORIES = 50  # distinct values up to which a text column can be coloured by
 MAX_CELL = 1000  # characters
 EMPTY = "(empty)"
+FILLERS = ("row", "row number")  # say nothing but which line it is
 NO_COLOR = "No color map"  # the page's own name for it
 Columns = Mapping[str, Sequence[str]]
 
@@ -112,13 +113,14 @@ def text_columns(table: pd.DataFrame | Mapping[str, Sequence[Any]]) -> dict[str,
     if "pair" in columns:
         columns["pair"] = cap_categories(columns["pair"])
     if len(columns) < 2:
-        columns["row" if "row" not in columns else "row number"] = [str(i) for i in range(table_rows(table))]
+        columns[FILLERS["row" in columns]] = [str(i) for i in range(table_rows(table))]
     return columns
 
 
 def color_column(columns: Columns) -> str:
     """The column a view is coloured by: `label` or `correct`, else the first that the page offers at all."""
-    few = [name for name, cells in columns.items() if len(set(cells)) <= MAX_CATEGORIES or all(map(is_number, set(cells)))]
+    offered = {name: set(cells) for name, cells in columns.items() if name not in FILLERS}
+    few = [name for name, values in offered.items() if len(values) <= MAX_CATEGORIES or all(map(is_number, values))]
     return next((name for name in ("label", "correct", *few) if name in few), NO_COLOR)
 
 

@@ -47,6 +47,11 @@ class TensorForm:
     format: TensorFormat = "binary"
 
 
+def tensor_bytes(rows: int, width: int, form: TensorForm) -> int:
+    """At most how many bytes a tensor file takes."""
+    return rows * max(width, SPHEREIZED_FROM) * (16 if form.format == "tsv" else 4)
+
+
 @dataclass(frozen=True)
 class Transform:
     """What is done to raw rows (n, d) on the way to the file: (X - mean) @ axes, unit rows where `unit`, then zeros up to `width`."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,14 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fmnist_viz.core.errors import BadInput, Damaged, UsageError
-from fmnist_viz.core.store import need_space, write_file, write_json
+from fmnist_viz.core.store import need_space, staged_folder, write_file, write_json
 from fmnist_viz.core.types import LabeledImages, Projection, Representation, read_only
 from fmnist_viz.export.projector.bookmarks import bookmarks_json
 from fmnist_viz.export.projector.check import MAX_POINTS, check_folder
 from fmnist_viz.export.projector.checkpoint import into_checkpoint
 from fmnist_viz.export.projector.config import CONFIG, Entry, config_text, tensor_name, write_event_file
 from fmnist_viz.export.projector.metadata import NEXT_ROW, Columns, class_codes, color_column, label_column, table_rows, take_rows, text_columns, tsv
-from fmnist_viz.export.projector.tensor import TensorForm, choose_transform, require_finite, write_tensor
+from fmnist_viz.export.projector.tensor import TensorForm, choose_transform, require_finite, tensor_bytes, write_tensor
 from fmnist_viz.export.projector.view import View
 from fmnist_viz.export.sprite import write_sprite
 
@@ -169,30 +170,45 @@ def write_tensors(folder: Path, tensors: Sequence[ProjectorTensor], *, form: Ten
 
     `folder` exists, is empty, and is published by the caller; tensors are named as titled. Returns the facts of each; raises as `write_projector`.
     """
-    need_space(folder, sum(4 * t.representation.X.size for t in tensors), what="the Projector folder")
+    need_space(folder, sum(tensor_bytes(len(t.representation.X), t.representation.X.shape[1], form) for t in tensors), what="the Projector folder")
     written = []
     for tensor in tensors:
         rows = np.arange(len(tensor.representation.X))
         name = tensor.title or tensor.representation.name
         written.append(_write_entry(folder, tensor, name, rows, _own_assets(folder, tensor, name, rows, None), form))
-    publish_config(folder, [entry for entry, _ in written], form=form)
+    written = into_checkpoint(folder, written) if form.format == "checkpoint" else written
+    publish_config(folder, [entry for entry, _ in written])
     return [facts for _, facts in written]
 
 
-def publish_config(folder: Path, entries: Sequence[Entry], *, form: TensorForm = DEFAULT) -> Path:
+def publish_config(folder: Path, entries: Sequence[Entry]) -> Path:
     """The event file, and last the configuration, once all files keep TensorBoard's rules; returns the event file's path.
 
     Raises Damaged where they do not: a broken configuration would take the tab down for every run.
     """
-    if form.format == "checkpoint":
-        entries = into_checkpoint(folder, entries)
-    event = write_event_file(folder)
     config = config_text(entries)
     found = check_folder(folder, config=config)
     if found:
         raise Damaged("PROJECTOR-BROKEN", folder.name, "; ".join(found[:3]), "This is a bug of this program; please report it.")
+    event = write_event_file(folder)
     write_file(folder / CONFIG, config)
     return event
+
+
+@contextlib.contextmanager
+def projector_folder(final: Path) -> Iterator[Path]:
+    """A temporary folder that becomes `final` as a whole, and whose event file comes last, when everything stands under its final name.
+
+    TensorBoard lists every folder that holds an event file, one that is staged, too; and where a tensor that it has read of is gone by
+    the time it looks, it may call the Projector inactive until it is started again.
+    """
+    with staged_folder(final) as staged:
+        yield staged
+        held = {path.name: path.read_bytes() for path in staged.glob("*tfevents*")}
+        for name in held:
+            (staged / name).unlink()
+    for name, raw in held.items():
+        write_file(final / name, raw)
 
 
 def write_projector(
@@ -240,7 +256,7 @@ def write_projector(
     rows = np.asarray(rows, np.int64)
     _require(samples, images, metadata, rows)
     rows = class_order(rows, images.labels, _correct(images, metadata))
-    need_space(folder, sum(4 * len(rows) * t.representation.X.shape[1] for t in samples), what="the Projector folder")
+    need_space(folder, sum(tensor_bytes(len(rows), t.representation.X.shape[1], form) for t in samples), what="the Projector folder")
     sprite: dict[str, Any] = write_sprite(folder / SPRITE, images.images, rows=rows) if images.pictured else {"file": "", "thumb": 0}
     shared = _Assets(sample_columns(images, metadata, rows), METADATA, sprite["file"], sprite["thumb"])
     write_file(folder / METADATA, tsv(shared.columns))
@@ -255,7 +271,8 @@ def write_projector(
         name = tensor_name(tensor.group, numbers[tensor.group], len(shown), tensor.title or tensor.representation.name)
         every = np.arange(len(tensor.representation.X))
         written.append(_write_entry(folder, tensor, name, every, _own_assets(folder, tensor, name, every, None), form))
-    event = publish_config(folder, [entry for entry, _ in written], form=form)
+    written = into_checkpoint(folder, written) if form.format == "checkpoint" else written
+    event = publish_config(folder, [entry for entry, _ in written])
     skipped = [{"representation": t.representation.name, "shape": list(t.representation.X.shape)} for t in others if not any(t is s for s in shown)]
     table = {"file": METADATA, "columns": list(shared.columns), "color_by": color_column(shared.columns)}
     tensors = [facts for _, facts in written]
