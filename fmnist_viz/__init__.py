@@ -8,6 +8,7 @@ from typing import Any
 __version__ = "0.1.0"
 
 _HOMES = {
+    "ProjectorCallback": "fmnist_viz.pipeline.projector_callback",
     "load": "fmnist_viz.data",
     "DataConfig": "fmnist_viz.data.config",
     "run_job": "fmnist_viz.pipeline.job",

@@ -135,12 +135,16 @@ COMPUTING = ("core", "data", "models", "reduce.py", "neighbors.py", "features", 
 
 
 @functools.cache
-def code_digest(rooms: tuple[str, ...] = COMPUTING) -> str:
-    """SHA-256 of the sources of the computing rooms, for cache keys: a changed program never takes an older one's results for its own."""
+def code_digest(rooms: tuple[str, ...] = COMPUTING, without: tuple[str, ...] = ()) -> str:
+    """SHA-256 of the sources of the computing rooms, for cache keys: a changed program never takes an older one's results for its own.
+
+    `without`: modules in them that only look on.
+    """
     root, h = Path(__file__).resolve().parents[1], hashlib.sha256()
     for room in rooms:
         for path in sorted((root / room).rglob("*.py")) if (root / room).is_dir() else [root / room]:
-            h.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+            if (name := path.relative_to(root).as_posix()) not in without:
+                h.update(name.encode() + b"\0" + path.read_bytes() + b"\0")
     return h.hexdigest()[:16]
 
 

@@ -266,9 +266,11 @@ def _pixels_first(mapper: Mapper, images: LabeledImages, digest: str) -> dict[st
 
 def _model(ctx: Context) -> tuple[ModelFile | None, dict[str, Any]]:
     """The model to look at, trained now (or before) or brought along (None: there is none), and the record of its training."""
+    from fmnist_viz.pipeline.snapshots import publish_snapshots
     from fmnist_viz.pipeline.training import train
 
     if ctx.config.fit is None:
+        publish_snapshots(ctx, None)
         return ctx.model, {}
     entry = train(ctx)
     return ModelFile(entry.path / "model.keras", ctx.config.fit.model), dict(entry.record)

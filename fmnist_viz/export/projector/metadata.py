@@ -32,7 +32,8 @@ _JAVASCRIPT_OWN = frozenset((
     "propertyIsEnumerable", "toLocaleString", "toString", "valueOf",
 ))  # fmt: skip
 JAVASCRIPT_BLANK = "\t\v\f\r \xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000\ufeff"
-SEQUENCE_COLUMNS = ("__next__", "__seq_next__")  # the page draws lines between points where a column is called so
+NEXT_ROW = "__seq_next__"  # the page draws a line from each point to the row that this column names
+SEQUENCE_COLUMNS = ("__next__", NEXT_ROW)
 
 
 def _visible(match: re.Match[str]) -> str:

@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 
 from fmnist_viz.core.errors import BadInput, Damaged, UsageError
 from fmnist_viz.core.store import need_space, staged_folder, write_file, write_json
-from fmnist_viz.core.types import LabeledImages, Projection, Representation
+from fmnist_viz.core.types import LabeledImages, Projection, Representation, read_only
 from fmnist_viz.export.projector.bookmarks import bookmarks_json
 from fmnist_viz.export.projector.check import MAX_POINTS, check_folder
 from fmnist_viz.export.projector.checkpoint import into_checkpoint
 from fmnist_viz.export.projector.config import CONFIG, Entry, config_text, tensor_name, write_event_file
-from fmnist_viz.export.projector.metadata import Columns, class_codes, color_column, label_column, table_rows, take_rows, text_columns, tsv
+from fmnist_viz.export.projector.metadata import NEXT_ROW, Columns, class_codes, color_column, label_column, table_rows, take_rows, text_columns, tsv
 from fmnist_viz.export.projector.tensor import TensorForm, choose_transform, require_finite, tensor_bytes, write_tensor
 from fmnist_viz.export.projector.view import View
 from fmnist_viz.export.sprite import write_sprite
@@ -39,7 +39,8 @@ class ProjectorTensor:
     views : maps of the same rows, as projections or ready views;  metadata : one row per row, a data frame or columns by name, None for the shared table of
     the samples (of other tensors: their ids);  images : uint8 (n, h, w, 1 or 3), None for the shared thumbnails of the samples (of other tensors: none);
     invert : whether these are inverted, None to ask `on_black`;  title : what the tensor is called after its number, by default the
-    representation's name;  group : letters before the number of a tensor with rows of its own, which sort and number such tensors.
+    representation's name;  group : letters before the number of a tensor with rows of its own, which sort and number such tensors;
+    next_row : int64 (n,), the row to which the page draws a line from each row, a later one, or -1 where a line ends (tensors with rows of their own).
     """
 
     representation: Representation
@@ -49,6 +50,7 @@ class ProjectorTensor:
     title: str = ""
     group: str = "w"
     invert: bool | None = False
+    next_row: NDArray[np.int64] | None = None
 
     def __post_init__(self) -> None:
         n, name = len(self.representation.X), self.representation.name
@@ -62,6 +64,10 @@ class ProjectorTensor:
         ):
             if count != n:
                 raise ValueError(f"{name}: {count} {what} for {n} rows")
+        if self.next_row is not None:
+            object.__setattr__(self, "next_row", read_only(self.next_row, np.int64, (n,), "next_row"))
+            if not ((self.next_row == -1) | ((self.next_row > np.arange(n)) & (self.next_row < n))).all():
+                raise ValueError(f"{name}: next_row leads back, or out of the table: the page would follow it for ever")
 
 
 def class_order(rows: NDArray[np.int64], labels: NDArray[np.int64], correct: NDArray[np.bool_] | None = None) -> NDArray[np.int64]:
@@ -129,6 +135,8 @@ def _own_assets(folder: Path, tensor: ProjectorTensor, name: str, rows: NDArray[
         every = range(len(tensor.representation.X))
         table = {"name": tensor.representation.sample_ids.tolist(), "row": every} if tensor.metadata is None else tensor.metadata
         columns, metadata = text_columns(take_rows(table, rows)), f"{name}.tsv"
+        if tensor.next_row is not None and shared is None:
+            columns[NEXT_ROW] = [str(row) for row in tensor.next_row]  # the page takes -1 for an end, and stumbles over empty cells
         write_file(folder / metadata, tsv(columns))
     sprite, thumb = (shared.sprite, shared.thumb) if shared else ("", 0)
     if tensor.images is not None:
