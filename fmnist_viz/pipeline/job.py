@@ -225,8 +225,9 @@ def _train_only(ctx: Context, request: Request) -> None:
 
 def _whole(ctx: Context, request: Request) -> None:
     from fmnist_viz.pipeline.card import confusion_facts
-    from fmnist_viz.pipeline.features import load_weights, look, publish_predictions
+    from fmnist_viz.pipeline.features import look, publish_predictions
     from fmnist_viz.pipeline.maps import Mapper
+    from fmnist_viz.pipeline.units import load_weights
 
     config, progress = ctx.config, ctx.progress
     keep = ctx.brought.keep.tolist() if ctx.brought else None

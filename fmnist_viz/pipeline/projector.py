@@ -8,14 +8,12 @@ import numpy as np
 
 from fmnist_viz.core.store import need_space, staged_folder
 from fmnist_viz.data.split import interleaved_rows, stratified_rows
-from fmnist_viz.features.weights import WeightRows
 from fmnist_viz.pipeline.context import Context
 from fmnist_viz.pipeline.exports import Shown
+from fmnist_viz.pipeline.units import class_vectors, weight_tensor
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from fmnist_viz.export.projector import ProjectorTensor
 
 
 def sample_metadata(shown: Shown) -> pd.DataFrame:
@@ -43,7 +41,7 @@ def publish_projector(ctx: Context, shown: Shown) -> None:
     rows = picked[interleaved_rows(images.labels[picked], len(picked), seed=ctx.seed)]
     metadata = sample_metadata(shown)
     samples = [ProjectorTensor(s.representation, tuple(shown.maps.get(name, {}).values())) for name, s in shown.seen.sources.items()]
-    others = [_weight_tensor(w, shown) for w in shown.weights]
+    others = [*class_vectors(shown, rows), *(weight_tensor(w, shown) for w in shown.weights)]
     if len(rows) < 2:
         ctx.progress.warn("a single image: there is no Projector folder, it needs at least two points")
         ctx.folder.record("projector", {"skipped": "a single image"})
@@ -55,18 +53,3 @@ def publish_projector(ctx: Context, shown: Shown) -> None:
     with ctx.timed("projector"), staged_folder(ctx.folder.path / "projector") as folder:
         facts = write_projector(folder, samples=samples, others=others, images=images, metadata=metadata, rows=rows)
     ctx.folder.record("projector", ctx.facts("projector", **facts))
-
-
-def _weight_tensor(weights: WeightRows, shown: Shown) -> ProjectorTensor:
-    import pandas as pd
-
-    from fmnist_viz.export.projector import ProjectorTensor
-    from fmnist_viz.pipeline.maps import weight_source
-
-    names = np.array([*shown.images.class_names, "none"], dtype=object)
-    table = pd.DataFrame(
-        {"label": names[weights.favourite], "unit": [f"{weights.name} {i}" for i in range(len(weights.rows))], "norm": np.linalg.norm(weights.rows, axis=1)}
-    )
-    pictures = None if weights.pictures is None else weights.pictures if weights.pictures.ndim == 4 else weights.pictures[..., None]
-    source = weight_source(weights.name, weights.rows, shown.model)
-    return ProjectorTensor(source.representation, tuple(shown.weight_maps.get(weights.name, {}).values()), table, pictures, weights.name)
