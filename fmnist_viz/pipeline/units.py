@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fmnist_viz.core.intervals import wilson
-from fmnist_viz.core.palette import class_colors
 from fmnist_viz.core.store import write_file
 from fmnist_viz.core.types import LabeledImages, Representation
 from fmnist_viz.features.responses import UnitResponses, selectivity
@@ -76,7 +76,7 @@ def unit_frame(weights: WeightRows, seen: Seen, images: LabeledImages) -> pd.Dat
 
 def weight_tensor(weights: WeightRows, shown: Shown) -> ProjectorTensor:
     """A weight matrix as a tensor of the Projector: units as points, with their own weights or the images that excite them most as pictures."""
-    from fmnist_viz.export.projector import ProjectorTensor
+    from fmnist_viz.export.projector import ProjectorTensor, class_order
     from fmnist_viz.pipeline.maps import weight_source
 
     frame = unit_frame(weights, shown.seen, shown.images)
@@ -89,9 +89,12 @@ def weight_tensor(weights: WeightRows, shown: Shown) -> ProjectorTensor:
         if "selectivity" in frame.columns and np.isfinite(frame["selectivity"]).all():
             table["selectivity"] = frame["selectivity"]
         table["top_images"] = frame["top_images"].replace("", "none")
-    source = weight_source(weights.name, weights.rows, shown.model)
-    pictures = _pictures(weights, shown)
-    return ProjectorTensor(source.representation, tuple(shown.weight_maps.get(weights.name, {}).values()), table, pictures, weights.name)
+    # one unit of each class goes first, so that the page gives the classes their colours
+    order = class_order(np.arange(len(frame)), np.where(weights.favourite < 0, len(shown.images.class_names), weights.favourite))
+    source, pictures = weight_source(weights.name, weights.rows, shown.model).representation, _pictures(weights, shown)
+    ordered = dataclasses.replace(source, X=source.X[order], sample_ids=source.sample_ids[order])
+    maps = [dataclasses.replace(m, coords=m.coords[order], sample_ids=m.sample_ids[order]) for m in shown.weight_maps.get(weights.name, {}).values()]
+    return ProjectorTensor(ordered, maps, table.iloc[order], None if pictures is None else pictures[order], weights.name)
 
 
 def _pictures(weights: WeightRows, shown: Shown) -> NDArray[np.uint8] | None:
@@ -130,6 +133,8 @@ def mosaics(found: UnitResponses, images: LabeledImages) -> NDArray[np.uint8]:
 def class_vectors(shown: Shown, rows: NDArray[np.int64]) -> list[ProjectorTensor]:
     """The images `rows` in the penultimate layer together with the output layer's kernel columns, all as unit rows; empty where the two do not meet.
 
+    As many of the last images make room as there are classes: the page opens with its largest tensor, which is to be the pixels.
+
     A softmax is blind to what is added to all columns alike, and an image's logits move with what sets it apart from the mean image. So the columns are taken
     minus their mean, the activations minus theirs, and both are scaled to length one: the cosine of an image and a class says how far the image points the
     class's way. (In a net trained to the end the two coincide; Papyan, Han, Donoho 2020.) They meet where the logits are the kept activations times the kernel
@@ -139,11 +144,12 @@ def class_vectors(shown: Shown, rows: NDArray[np.int64]) -> list[ProjectorTensor
 
     seen, images = shown.seen, shown.images
     source, kernel = seen.sources.get(seen.penultimate), next((w.rows for w in shown.weights if w.output), None)
-    if source is None or kernel is None or seen.logits is None or len(kernel) < 2 or not len(rows):
+    if source is None or kernel is None or seen.logits is None or len(rows) < 2 * len(kernel):
         return []
     hidden = source.representation.X
     if hidden.shape[1] != kernel.shape[1] or not makes_logits(hidden, kernel, seen.logits):
         return []
+    rows = class_order(rows, images.labels)[: len(rows) - len(kernel)]
     points, vectors = _unit(hidden[rows] - hidden[rows].mean(axis=0)), _unit(kernel - kernel.mean(axis=0))
     cosines = points @ vectors.T
     right = cosines.argmax(axis=1) == images.labels[rows]
@@ -157,7 +163,7 @@ def class_vectors(shown: Shown, rows: NDArray[np.int64]) -> list[ProjectorTensor
     }  # fmt: skip
     ids = np.array([*images.sample_ids[rows].tolist(), *(f"{VECTOR} {i}" for i in range(classes))])
     representation = Representation(X, ids, name, "activation", shown.model, raw_width=X.shape[1], transform=record)
-    share = f"own class vector nearest: {100 * own / len(rows):.1f} % [{100 * low:.1f}, {100 * high:.1f}] of {len(rows):,} images"
+    share = f"Own class vector nearest: {100 * own / len(rows):.1f} % [{100 * low:.1f}, {100 * high:.1f}] of {len(rows):,} images"
     pictures = _with_class_tiles(images, rows, classes) if images.pictured else None
     return [ProjectorTensor(representation, _joint_views(X, ids, classes, share), _vector_table(images, rows, cosines), pictures, name, "c")]
 
@@ -177,7 +183,7 @@ def _unit(rows: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _joint_views(X: NDArray[np.float32], ids: NDArray[np.str_], classes: int, share: str) -> list[Any]:
-    """The leading principal axes of images and class vectors together, flat and in space, the class vectors selected."""
+    """The leading principal axes of images and class vectors together: flat, flat with the class vectors selected, and in space."""
     from sklearn.decomposition import PCA
 
     from fmnist_viz.export.projector import View
@@ -189,10 +195,12 @@ def _joint_views(X: NDArray[np.float32], ids: NDArray[np.str_], classes: int, sh
     coords = np.ascontiguousarray(pca.fit_transform(X), np.float32)
     held, picked = pca.explained_variance_ratio_, np.arange(len(X) - classes, len(X))
     views = []
-    for width in range(2, dims + 1):
+    for width, marked in ((2, False), (2, True), (3, False))[: 3 if dims == 3 else 2]:
         axes = " + ".join(f"{100 * part:.1f} %" for part in held[:width])
-        label = f"PCA of images and class vectors together, axes hold {axes} of the variance. {share}"
-        views.append(View(label, "pca", coords[:, :width], ids, "pca", {"variance": held[:width].tolist()}, selected=picked))
+        what = "class vectors marked, " if marked else ""  # what is marked has its name beside it, and takes the colours from all others
+        label = f"PCA of images and class vectors together, {what}axes hold {axes} of the variance. {share}"
+        chosen = picked if marked else picked[:0]
+        views.append(View(label, "pca", coords[:, :width], ids, "pca", {"variance": held[:width].tolist()}, selected=chosen))
     return views
 
 
@@ -214,19 +222,16 @@ def _vector_table(images: LabeledImages, rows: NDArray[np.int64], cosines: NDArr
 
 
 def _with_class_tiles(images: LabeledImages, rows: NDArray[np.int64], classes: int) -> NDArray[np.uint8]:
-    """Thumbnails of the images, then a tile per class: the mean of its images on the class's own colour, framed in black."""
+    """Thumbnails of the images, then a tile per class: the mean of its images in a thick black frame. White, so that the page can tint it by class."""
     from fmnist_viz.export.sprite import MAX_THUMB, WHITE, on_black, square_thumbs
 
     side = min(MAX_THUMB, max(images.images.shape[1:3]))
     inverted = on_black(images.images)
     shown = images.images[rows]
     thumbs = square_thumbs(WHITE - shown if inverted else shown, side)
-    thumbs = np.repeat(thumbs, 3, axis=-1) if thumbs.shape[-1] == 1 else thumbs
-    tiles = np.empty((classes, side, side, 3), np.uint8)
-    labels, colours, frame = images.labels[rows], class_colors(classes), max(1, side // 14)
-    for c in range(classes):
-        tiles[c] = np.round(thumbs[labels == c].mean(axis=0)) if (labels == c).any() else WHITE
-        colour = np.array([int(colours[c][i : i + 2], 16) for i in (1, 3, 5)], np.float32)
-        tiles[c] = np.round(tiles[c] * (colour / WHITE) ** 0.5)
-        tiles[c, :frame] = tiles[c, -frame:] = tiles[c, :, :frame] = tiles[c, :, -frame:] = 0
+    labels, frame = images.labels[rows], max(1, round(side / 9))
+    tiles = np.full((classes, *thumbs.shape[1:]), WHITE, np.uint8)
+    for c in np.unique(labels):
+        tiles[c] = np.round(thumbs[labels == c].mean(axis=0))
+    tiles[:, :frame] = tiles[:, -frame:] = tiles[:, :, :frame] = tiles[:, :, -frame:] = 0
     return np.concatenate([thumbs, tiles])
