@@ -144,7 +144,7 @@ def test_unkind_names_and_cut_rows_do_no_harm(browser: Any, tmp_path: Path, monk
 
 @pytest.mark.run
 def test_every_run_has_the_page_and_its_manifest_says_what_it_lacks(run_folder: MadeRun) -> None:
-    path, facts = run_folder.path / "projector.html", Manifest.load(run_folder.path).stages["projector_page"]["facts"]
+    path, facts = run_folder.path / "projector.html", Manifest.load(run_folder.path).stages["projector_page"]
     assert path.stat().st_size == facts["bytes"] < PLENTY
     names = [item["name"] for item in facts["tensors"]]
     assert names == [item.tensor_name for item in excerpt_module.read_config(run_folder.path / "projector")]

@@ -29,7 +29,7 @@ from fmnist_viz.features.extract import extract
 from fmnist_viz.features.responses import TOP, ResponseCount, UnitResponses, place_means, selectivity, strongest_places
 from fmnist_viz.features.shards import LayerFeatures
 from fmnist_viz.features.weights import WeightRows, weight_rows
-from fmnist_viz.models.layers import choose, layer_table
+from fmnist_viz.models.layers import choose, layer_table, logits_model
 from fmnist_viz.pipeline.exports import Shown
 from fmnist_viz.pipeline.features import Seen, Source
 from fmnist_viz.pipeline.units import class_vectors, makes_logits, mosaics, unit_frame, weight_tensor
@@ -264,19 +264,21 @@ def test_a_trained_networks_class_vectors_lie_with_their_images(run_folder: Made
 
 
 @pytest.mark.run
-def test_a_runs_dense_units_show_their_top_images(run_folder: MadeRun) -> None:
-    folder = run_folder.path / "projector"
+def test_a_runs_units_show_the_images_that_its_model_answers_most(run_folder: MadeRun) -> None:
+    folder, mapped = run_folder.path / "projector", pd.read_csv(run_folder.path / "predictions.csv")["sample_id"]
+    everything = garments(10_000).images
+    at = mapped.str.partition("/")[2].astype(int).to_numpy()
+    model = keras.saving.load_model(run_folder.path / "model.keras", compile=False)
     name = next(t["name"] for t in Manifest.load(run_folder.path).stages["projector"]["tensors"] if t["name"].startswith("w") and t["shape"][0] == 10)
-    _, rows, _ = tensor_of(folder, name)
-    table = pd.read_csv(run_folder.path / "predictions.csv")
-    probabilities = table.set_index("sample_id")[[c for c in table.columns if c.startswith("p_") or c in {row["label"] for row in rows}]]
-    assert probabilities.shape[1] == 10
+    logits = logits_model(model).predict(everything[at].astype(np.float32), verbose=0)
+    values, (_, rows, _) = dict(zip(mapped, logits, strict=True)), tensor_of(folder, name)
+    assert len(rows) == 10
     for row in rows:
-        ids = row["top_images"].split()
-        assert len(ids) == 4 and set(ids) <= set(table["sample_id"])
+        unit, ids = int(row["unit"].rpartition(" ")[2]), row["top_images"].split()
+        np.testing.assert_allclose([values[i][unit] for i in ids], np.sort(logits[:, unit])[::-1][:4], rtol=1e-4)
+        assert float(row["fires"]) == pytest.approx((logits[:, unit] > 0).mean(), abs=0.002) and row["state"] == "alive"
     with Image.open(folder / f"{name}.png") as sheet:
         assert sheet.size == (4 * 56, 4 * 56)
-        first = np.asarray(sheet)[:28, :28]
-    test = garments(10_000)
-    want = 255 - test.images[int(rows[0]["top_images"].split()[0].partition("/")[2]), ..., 0]
-    np.testing.assert_array_equal(first[1:27, 1:27], want[1:27, 1:27])
+        first = np.asarray(sheet)[1:27, 1:27]
+    want = 255 - everything[int(rows[0]["top_images"].split()[0].partition("/")[2]), ..., 0]
+    np.testing.assert_array_equal(first, want[1:27, 1:27])

@@ -68,17 +68,30 @@ class ResponseCount:
 
     def add(self, responses: NDArray[np.float32], rows: NDArray[np.int64]) -> None:
         """`responses` (n, units) to the images `rows` (n,); NaN counts as no response."""
-        units = responses.shape[1]
-        if not self._images:
-            self._values, self._rows = np.full((units, TOP), -np.inf, np.float32), np.full((units, TOP), -1, np.int64)
-            self._fired, self._lowest = np.zeros(units, np.int64), np.full(units, np.inf, np.float32)
+        self._begin(responses, rows) if not self._images else self._improve(responses, rows)
         self._fired += (responses > 0).sum(axis=0)
         self._lowest = np.fmin(self._lowest, np.fmin.reduce(responses, axis=0))
-        values = np.concatenate([self._values, np.where(np.isnan(responses), -np.inf, responses).T], axis=1)
-        known = np.concatenate([self._rows, np.broadcast_to(rows, (units, len(rows)))], axis=1)
-        best = np.argpartition(values, -TOP, axis=1)[:, -TOP:]
-        self._values, self._rows = np.take_along_axis(values, best, 1), np.take_along_axis(known, best, 1)
         self._images += len(rows)
+
+    def _begin(self, responses: NDArray[np.float32], rows: NDArray[np.int64]) -> None:
+        units = responses.shape[1]
+        self._fired, self._lowest = np.zeros(units, np.int64), np.full(units, np.inf, np.float32)
+        values = np.full((units, TOP + len(rows)), -np.inf, np.float32)
+        values[:, TOP:] = np.where(np.isnan(responses), -np.inf, responses).T
+        best = np.argpartition(values, -TOP, axis=1)[:, -TOP:]
+        self._values, self._rows = np.take_along_axis(values, best, 1), np.concatenate([np.full(TOP, -1), rows])[best]
+
+    def _improve(self, responses: NDArray[np.float32], rows: NDArray[np.int64]) -> None:
+        """Only what beats a unit's fourth best is looked at: soon that is next to nothing."""
+        at, unit = np.nonzero(responses > self._values.min(axis=1))
+        if not len(at):
+            return
+        units = len(self._values)
+        owner = np.concatenate([np.repeat(np.arange(units), TOP), unit])
+        values, known = np.concatenate([self._values.ravel(), responses[at, unit]]), np.concatenate([self._rows.ravel(), rows[at]])
+        order = np.lexsort((known, -values, owner))
+        best = order[np.searchsorted(owner[order], np.arange(units))[:, None] + np.arange(TOP)]
+        self._values, self._rows = values[best], known[best]
 
     def result(self) -> UnitResponses:
         order = np.lexsort((self._rows, -self._values), axis=1)
