@@ -40,8 +40,8 @@ def test_tensorboard_answers_for_every_tensor_of_the_run(projector: ProjectorPag
     server = projector.server
     assert server.runs() == ["run/projector"]
     tensors = {item["tensorName"]: item for item in server.embeddings("run/projector")}
-    assert [name for name in tensors if not name.startswith("w")] == ["00_pixels", "01_dense", "02_logits"]
-    assert len(tensors) == 5
+    assert [name for name in tensors if not name.startswith("w")] == ["00_pixels", "01_dense", "02_logits", "c01_dense_class_vectors"]
+    assert len(tensors) == 6
     for name, item in tensors.items():
         count, width = item["tensorShape"]
         query = {"run": "run/projector", "name": name}

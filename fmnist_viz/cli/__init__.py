@@ -218,7 +218,9 @@ def projector_page(
     from fmnist_viz.pipeline.projector_page import make_page
 
     made = make_page(folder, Path(out) if out else None, title=title, overwrite=overwrite, progress=Screen())
-    printed(f"{os.path.relpath(made['path'])}  ({len(made['tensors'])} tensors, {size_text(made['bytes'])}): open it in a browser, no server needed")
+    count = len(made["tensors"])
+    what = f"{count} {'tensor' if count == 1 else 'tensors'}, {size_text(made['bytes'])}"
+    printed(f"{os.path.relpath(made['path'])}  ({what}): open it in a browser, no server needed")
 
 
 @app.command(rich_help_panel="Look")

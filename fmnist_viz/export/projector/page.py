@@ -103,7 +103,7 @@ def render(found: Excerpt, parts: Parts, title: str) -> str:
     summary = f"{tensors} {'tensor' if tensors == 1 else 'tensors'}, offline, by TensorBoard {parts.version} and fmnist-viz"
     if found.left_out:
         summary += " · " + (found.left_out[0] if len(found.left_out) == 1 else f"{len(found.left_out)} parts are reduced or left out (click for the list)")
-    notice = f"{title.replace('-', '‐')}: made by fmnist-viz. It contains the Embedding Projector of TensorBoard {parts.version}:\n{parts.notice}"
+    notice = f"{title}: made by fmnist-viz. It contains the Embedding Projector of TensorBoard {parts.version}:\n{parts.notice}"
     return (
         environment(HERE)
         .get_template("page.html")
