@@ -26,6 +26,7 @@ WRITERS = {
     "data/download.py": {"open(wb)"},
     "training/fit.py": {"model.save"},
     "export/figures.py": {"save", "savefig"},
+    "export/projector/checkpoint.py": {"save"},
 }
 
 

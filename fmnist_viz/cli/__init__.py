@@ -26,7 +26,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     help="See what an image classifier has learned: maps of every layer, the confusions behind them, the TensorBoard Projector, one offline report.",
     epilog="Exit codes: 0 done, 1 a bug, 2 usage, 3 bad input, 4 unsafe input refused, 5 disk, memory or device, "
-    "6 output folder busy or not ours, 7 training diverged, 8 our own files damaged, 130 interrupted.",
+    "6 output folder busy or not ours, 7 training diverged, 8 our own files damaged or a Projector folder broken (doctor), 130 interrupted.",
 )
 Run = Annotated[Path, typer.Argument(help="A run folder.", show_default=False)]
 
@@ -327,6 +327,20 @@ def verify(run: Run) -> None:
     files = manifest.files()
     state = "finished" if manifest.about.get("finished") else "unfinished"
     printed(f"{run}: {len(files)} files, {size_text(sum(f['bytes'] for f in files.values()))}, all as written ({state} run)")
+
+
+@app.command("doctor", rich_help_panel="Look")
+def examine(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A log folder, made by whatever tool: what tensorboard --logdir is given.", show_default=False)],
+    fix: Annotated[
+        str, typer.Option("--fix", metavar="NEW_DIR", help="Write a mended copy of the Projector's files into this new folder.", show_default=False)
+    ] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
+) -> None:
+    """Say what TensorBoard's Projector will show of a log folder, what breaks it and how to mend it."""
+    from fmnist_viz.cli.doctor import run_doctor
+
+    run_doctor(folder, fix, as_json=as_json)
 
 
 @app.command(rich_help_panel="Look")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fmnist_viz.core.store import need_space, staged_folder
+from fmnist_viz.core.store import need_space
 from fmnist_viz.data.split import interleaved_rows, stratified_rows
 from fmnist_viz.pipeline.context import Context
 from fmnist_viz.pipeline.exports import Shown
@@ -34,10 +34,14 @@ def sample_metadata(shown: Shown) -> pd.DataFrame:
 
 def publish_projector(ctx: Context, shown: Shown) -> None:
     """`projector/`: class-interleaved stratified rows of every representation, then the weights."""
-    from fmnist_viz.export.projector import ProjectorTensor, write_projector
+    from fmnist_viz.export.projector import ProjectorTensor, TensorForm, projector_folder, write_projector
+    from fmnist_viz.export.projector.check import MAX_POINTS
 
     images, config = shown.images, ctx.config.view
-    picked = stratified_rows(images.labels, min(config.projector_points, len(images)), seed=ctx.seed)
+    wanted = min(config.projector_points, len(images))
+    if wanted > MAX_POINTS:
+        ctx.progress.warn(f"{wanted:,} images to show in the Projector, whose page takes {MAX_POINTS:,}: a stratified sample of so many is shown")
+    picked = stratified_rows(images.labels, min(wanted, MAX_POINTS), seed=ctx.seed)
     rows = picked[interleaved_rows(images.labels[picked], len(picked), seed=ctx.seed)]
     metadata = sample_metadata(shown)
     samples = [ProjectorTensor(s.representation, tuple(shown.maps.get(name, {}).values())) for name, s in shown.seen.sources.items()]
@@ -50,6 +54,7 @@ def publish_projector(ctx: Context, shown: Shown) -> None:
         ctx.folder.record("projector", {"skipped": "no vectors"})
         return
     need_space(ctx.folder.path, sum(4 * len(rows) * s.representation.X.shape[1] for s in shown.seen.sources.values()), what="the Projector folder")
-    with ctx.timed("projector"), staged_folder(ctx.folder.path / "projector") as folder:
-        facts = write_projector(folder, samples=samples, others=others, images=images, metadata=metadata, rows=rows)
-    ctx.folder.record("projector", ctx.facts("projector", **facts))
+    form = TensorForm(config.normalize, config.tensor_format)  # type: ignore[arg-type]
+    with ctx.timed("projector"), projector_folder(ctx.folder.path / "projector") as folder:
+        facts = write_projector(folder, samples=samples, others=others, images=images, metadata=metadata, rows=rows, form=form)
+    ctx.folder.record("projector", ctx.facts("projector", images_asked_for=wanted, **facts))
