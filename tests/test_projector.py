@@ -151,11 +151,11 @@ def test_fewer_than_two_or_more_than_the_page_takes_is_refused(tmp_path: Path, i
         write(tmp_path / "many", images, rows=np.zeros(100_001, np.int64))
 
 
-def test_a_weight_with_a_single_row_is_left_out_and_named(tmp_path: Path, images: Any) -> None:
-    _, facts = write(tmp_path / "p", images, others=[weights(count=1), weights(count=2)])
-    assert facts["skipped"] == [{"representation": "conv2d/kernel", "shape": [1, 9]}]
+def test_a_weight_with_fewer_units_than_the_pages_umap_takes_is_left_out_and_named(tmp_path: Path, images: Any) -> None:
+    _, facts = write(tmp_path / "p", images, others=[weights(count=1), weights(count=15), weights(count=16)])
+    assert facts["skipped"] == [{"representation": "conv2d/kernel", "shape": [count, 9]} for count in (1, 15)]
     assert facts["tensors"][-1]["name"] == "w01_conv2d_kernel"
-    assert facts["tensors"][-1]["shape"] == [2, 50]
+    assert facts["tensors"][-1]["shape"] == [16, 50]
 
 
 def test_rows_of_other_images_are_a_programming_error(tmp_path: Path, images: Any) -> None:

@@ -40,9 +40,10 @@ def test_tensorboard_answers_for_every_tensor_of_the_run(projector: ProjectorPag
     server = projector.server
     assert server.runs() == ["run/projector"]
     tensors = {item["tensorName"]: item for item in server.embeddings("run/projector")}
-    samples, mistakes = ["00_pixels", "01_dense", "02_logits"], ["m01_pixels_misclassified", "m02_dense_misclassified"]
-    assert [name for name in tensors if not name.startswith("w")] == [*samples, *mistakes]
-    assert len(tensors) == 7
+    samples, vectors = ["00_pixels", "01_dense", "02_logits"], ["c01_dense_class_vectors"]
+    mistakes = ["m01_pixels_misclassified", "m02_dense_misclassified"]
+    assert [name for name in tensors if not name.startswith("w")] == [*samples, *vectors, *mistakes]
+    assert len(tensors) == 7  # with the dense layer's 128 units; the ten output units are the class vectors
     for name, item in tensors.items():
         count, width = item["tensorShape"]
         query = {"run": "run/projector", "name": name}

@@ -208,6 +208,23 @@ def compare(
     run_compare(runs, out, cache_dir, command_line(sys.argv[1:]))
 
 
+@app.command("projector-page", rich_help_panel="Make")
+def projector_page(
+    folder: Annotated[Path, typer.Argument(help="A Projector folder (it holds projector_config.pbtxt), or a run folder.", show_default=False)],
+    out: Annotated[str, typer.Option("--out", help="The page; by default projector.html beside the folder.", show_default=False)] = "",
+    title: Annotated[str, typer.Option("--title", help="Title of the page; by default the folder's name.", show_default=False)] = "",
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file in --out.")] = False,
+) -> None:
+    """Put a Projector folder of any tool into one offline HTML page that holds the Projector itself."""
+    from fmnist_viz.cli.screen import Screen, printed, size_text
+    from fmnist_viz.pipeline.projector_page import make_page
+
+    made = make_page(folder, Path(out) if out else None, title=title, overwrite=overwrite, progress=Screen())
+    count = len(made["tensors"])
+    what = f"{count} {'tensor' if count == 1 else 'tensors'}, {size_text(made['bytes'])}"
+    printed(f"{os.path.relpath(made['path'])}  ({what}): open it in a browser, no server needed")
+
+
 @app.command(rich_help_panel="Look")
 def predict(
     run: Run,

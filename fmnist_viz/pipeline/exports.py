@@ -27,6 +27,7 @@ from fmnist_viz.pipeline.config import versions
 from fmnist_viz.pipeline.context import Context
 from fmnist_viz.pipeline.features import Seen
 from fmnist_viz.pipeline.pictures import join_pictures
+from fmnist_viz.pipeline.units import unit_frame
 from fmnist_viz.projection.caption import METHOD_NAMES, parameter_text, reading
 
 if TYPE_CHECKING:
@@ -136,9 +137,7 @@ def tables(shown: Shown, *, left_out: Sequence[tuple[str, str]] = ()) -> dict[st
     if shown.learning is not None:
         found["learning"] = shown.learning.frame()
     for weights in shown.weights:
-        names = np.array([*shown.images.class_names, ""], dtype=object)  # -1 picks the empty name
-        norm = np.linalg.norm(weights.rows, axis=1)
-        found[f"weights_{slug(weights.name)}"] = pd.DataFrame({"unit": np.arange(len(weights.rows)), "favoured_class": names[weights.favourite], "norm": norm})
+        found[f"weights_{slug(weights.name)}"] = unit_frame(weights, shown.seen, shown.images)
     return found
 
 

@@ -22,6 +22,7 @@ STAGES: dict[str, tuple[str, ...]] = {
     "tables": ("tables",),
     "figures": ("figures",),
     "projector": ("projector",),
+    "projector_page": ("projector.html",),
     "report": ("report.html",),
 }
 

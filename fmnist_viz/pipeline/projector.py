@@ -9,16 +9,14 @@ import numpy as np
 
 from fmnist_viz.core.store import need_space
 from fmnist_viz.data.split import interleaved_rows, stratified_rows
-from fmnist_viz.features.weights import WeightRows
 from fmnist_viz.pipeline.context import Context
 from fmnist_viz.pipeline.exports import Shown
+from fmnist_viz.pipeline.units import class_vectors, weight_tensor
 from fmnist_viz.pipeline.views import axis_views, map_views, restricted, views_of
 
 if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
-
-    from fmnist_viz.export.projector import ProjectorTensor
 
 
 def sample_metadata(shown: Shown) -> pd.DataFrame:
@@ -44,7 +42,7 @@ def publish_projector(ctx: Context, shown: Shown) -> None:
     images, config, rows = shown.images, ctx.config.view, shown_rows(ctx, shown)
     metadata = sample_metadata(shown)
     samples = sample_tensors(shown, rows)
-    others = [*(_weight_tensor(w, shown) for w in shown.weights), *misclassified_tensors(ctx, shown, metadata)]
+    others = [*class_vectors(shown, rows), *(weight_tensor(w, shown) for w in shown.weights), *misclassified_tensors(ctx, shown, metadata)]
     if len(rows) < 2:
         ctx.progress.warn("a single image: there is no Projector folder, it needs at least two points")
         ctx.folder.record("projector", {"skipped": "a single image"})
@@ -107,18 +105,3 @@ def misclassified_tensors(ctx: Context, shown: Shown, metadata: pd.DataFrame) ->
         views = [restricted(view, rows) for view in (*map_views(shown, name), *axis_views(shown, name))]
         tensors.append(ProjectorTensor(part, views, table, pictures, f"{name} misclassified", "m"))
     return tensors
-
-
-def _weight_tensor(weights: WeightRows, shown: Shown) -> ProjectorTensor:
-    import pandas as pd
-
-    from fmnist_viz.export.projector import ProjectorTensor
-    from fmnist_viz.pipeline.maps import weight_source
-
-    names = np.array([*shown.images.class_names, "none"], dtype=object)
-    table = pd.DataFrame(
-        {"label": names[weights.favourite], "unit": [f"{weights.name} {i}" for i in range(len(weights.rows))], "norm": np.linalg.norm(weights.rows, axis=1)}
-    )
-    pictures = None if weights.pictures is None else weights.pictures if weights.pictures.ndim == 4 else weights.pictures[..., None]
-    source = weight_source(weights.name, weights.rows, shown.model)
-    return ProjectorTensor(source.representation, tuple(shown.weight_maps.get(weights.name, {}).values()), table, pictures, weights.name)

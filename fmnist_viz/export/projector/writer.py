@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 METADATA, SPRITE = "metadata.tsv", "sprite.png"
+LEAST = 16  # the page asks for 15 neighbours of every point, and its UMAP ends with an error where there are no more points than that
 SUFFIXES = {"binary": ".bytes", "tsv": ".tensor.tsv", "checkpoint": ".bytes"}  # a checkpoint takes the values over from there
 DEFAULT = TensorForm()
 
@@ -229,8 +230,8 @@ def write_projector(
         Tensors whose rows are the images' (same `sample_ids`, same order): pixels first, then the layers in order.
         They share the metadata table and the thumbnails, unless they bring their own.
     others
-        Tensors with rows of their own (weights); all rows are written. Those with fewer than two rows or no column
-        are left out, and named in the facts.
+        Tensors with rows of their own (weights); all rows are written. Those with fewer than `LEAST` rows, with which
+        the page's own UMAP stops with an error, or without a column are left out, and named in the facts.
     metadata
         One row per image; see `sample_columns` and `text_columns` for what is made of it.
     rows
@@ -264,7 +265,7 @@ def write_projector(
     for i, tensor in enumerate(samples):
         name = tensor_name("", i, len(samples), tensor.title or tensor.representation.name)
         written.append(_write_entry(folder, tensor, name, rows, _own_assets(folder, tensor, name, rows, shared), form))
-    shown = [tensor for tensor in others if min(tensor.representation.X.shape) >= 1 and 2 <= len(tensor.representation.X) <= MAX_POINTS]
+    shown = [tensor for tensor in others if min(tensor.representation.X.shape) >= 1 and LEAST <= len(tensor.representation.X) <= MAX_POINTS]
     numbers: Counter[str] = Counter()
     for tensor in shown:
         numbers[tensor.group] += 1
