@@ -193,7 +193,8 @@ class ProjectorPage:
         """Select a point; its neighbours as the panel lists them: label, and the place of the thumbnail beside it, as CSS says it."""
         self.ask("VZ-PROJECTOR", f"e => e.notifySelectionChanged([{row}])")
         self.page.wait_for_timeout(700)
-        script = """list => list.map(n => [n.querySelector('.neighbor-link').title, (n.querySelector('.sprite-image') || {style: {}}).style.backgroundPosition || ''])"""
+        script = """list => list.map(n => [n.querySelector('.neighbor-link').title,
+            (n.querySelector('.sprite-image') || {style: {}}).style.backgroundPosition || ''])"""
         return [(label, place) for label, place in self._frame().locator("vz-projector-inspector-panel .nn-list .neighbor").evaluate_all(script)]
 
     def reload(self) -> None:
