@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+    from fmnist_viz.export.projector import ProjectorTensor
+
 
 def sample_metadata(shown: Shown) -> pd.DataFrame:
     """The Projector's table: label, and what is known of the predictions; one row per image."""
