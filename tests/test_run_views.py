@@ -38,7 +38,7 @@ def projector(run_folder: MadeRun) -> Iterator[ProjectorPage]:
 
 def test_tensorboard_answers_for_every_tensor_of_the_run(projector: ProjectorPage) -> None:
     server = projector.server
-    assert server.runs() == ["run/projector"]
+    assert server.runs() == ["run/projector", *(f"run/projector_epochs/{name}" for name in ("epoch_000", "epoch_001", "trajectory"))]
     tensors = {item["tensorName"]: item for item in server.embeddings("run/projector")}
     assert [name for name in tensors if not name.startswith("w")] == ["00_pixels", "01_dense", "02_logits"]
     assert len(tensors) == 5
