@@ -139,5 +139,3 @@ def _mean_text(d: Distortion) -> str:
     """``missing 31 %, false 12 %``"""
     missing, false = (100 * d.shares.mean(axis=0)) if len(d.missing) else (0.0, 0.0)
     return f"missing {missing:.0f} %, false {false:.0f} %"
-
-

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fmnist_viz.analysis.overlap import SEEMS_APART, SEEMS_MIXED, TOO_FEW, Overlap, mixed_from
+from fmnist_viz.analysis.overlap import LESS, MORE, SEEMS_APART, SEEMS_MIXED, TOO_FEW, Overlap, mixed_from
 from fmnist_viz.core.palette import RIGHT, WRONG
 from fmnist_viz.display.lettering import fitted, join, shorten, text_width
 from fmnist_viz.display.map import draw_note
@@ -21,8 +21,11 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _ROW, _PANEL, _GAP, _HEADER, _AXIS = 0.17, 2.3, 0.16, 0.28, 0.3  # inches
-_COLORS = {SEEMS_MIXED: WRONG, SEEMS_APART: RIGHT}  # the two verdicts that mislead; their marks differ as well
-_MARKS = {SEEMS_MIXED: "D", SEEMS_APART: "s"}
+# Verdicts have marks and colours of their own; the first two mislead about what there is, the others about how much.
+_COLORS = {SEEMS_MIXED: WRONG, SEEMS_APART: RIGHT, MORE: "#b3621b", LESS: "#3b7d74"}
+_MARKS = {SEEMS_MIXED: "D", SEEMS_APART: "s", MORE: ">", LESS: "<"}
+_MISLEADING = (SEEMS_MIXED, SEEMS_APART)
+_KEY_LINE = 0.18  # inches
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,7 @@ class OverlapDisplay:
                 if row["verdict"] != TOO_FEW:
                     pair = (row["a"], row["b"])
                     truth[pair] = row["mixing_representation"]
-                    weight[pair] = max(weight.get(pair, (False, 0.0)), (row["verdict"] in _COLORS, max(row["mixing_representation"], row["mixing_map"])))
+                    weight[pair] = max(weight.get(pair, (False, 0.0)), (row["verdict"] in _MISLEADING, max(row["mixing_representation"], row["mixing_map"])))
         taken = sorted(weight, key=lambda pair: weight[pair], reverse=True)[: self.most]
         return sorted(taken, key=lambda pair: -truth[pair])
 
@@ -87,30 +90,36 @@ class OverlapDisplay:
         names = [_pair_name(pair) for pair in self.pairs]
         stub = max([text_width(name, BODY) / 72 for name in names], default=1.0) + 0.1
         columns, height = max(1, len(self.overlaps)), max(0.6, _ROW * len(names))
-        top = MARGIN + _HEADER + 0.2
         width = 2 * MARGIN + stub + columns * _PANEL + (columns - 1) * _GAP
+        key = self._key(width - 2 * MARGIN)
+        top = MARGIN + _HEADER + _KEY_LINE * (1 + max((line for _, line, *_ in key), default=0))
         sheet = Sheet(width=width, body=top + height + _AXIS, caption=join([prefix, self.caption()]), stamp=stamp)
         for column, (method, o) in enumerate(self.overlaps.items()):
             x = MARGIN + stub + column * (_PANEL + _GAP)
             sheet.text(x + _PANEL / 2, top - 0.1, METHOD_NAMES.get(method, method), fontsize=HEAD, color=INK, ha="center", va="baseline")
             self._panel(sheet.axes(x, top, _PANEL, height, gid=f"panel-{column}"), o, names=column == 0)
             sheet.text(x + _PANEL / 2, top + height + 0.27, "mixing", fontsize=SMALL, color=GREY, ha="center", va="baseline")
-        self._key(sheet, MARGIN + stub, MARGIN + 0.06)
-        return sheet.figure
-
-    def _key(self, sheet: Any, left: float, top: float) -> None:
-        """The marks in one line."""
-        x = left
-        for mark, color, filled, text in (
-            ("o", INK, False, "in the representation"), ("o", INK, True, "on the map, consistent"),
-            *((_MARKS[v], _COLORS[v], True, v) for v in (SEEMS_MIXED, SEEMS_APART)),
-        ):  # fmt: skip
-            ax = sheet.axes(x, top - 0.06, 0.12, 0.12, gid="key")
+        for left, line, text, mark, color, filled in key:
+            ax = sheet.axes(MARGIN + left, MARGIN + _KEY_LINE * line, 0.12, 0.12, gid="key")
             ax.set_axis_off()
             ax.set(xlim=(-1, 1), ylim=(-1, 1))
             ax.scatter([0], [0], s=22, marker=mark, facecolors=color if filled else "white", edgecolors=color, linewidths=0.9, clip_on=False)
-            sheet.text(x + 0.16, top, text, fontsize=SMALL, color=INK, ha="left", va="center_baseline")
-            x += 0.3 + text_width(text, SMALL) / 72
+            sheet.text(MARGIN + left + 0.16, MARGIN + 0.06 + _KEY_LINE * line, text, fontsize=SMALL, color=INK, ha="left", va="center_baseline")
+        return sheet.figure
+
+    def _key(self, width: float) -> list[tuple[float, int, str, str, str, bool]]:
+        """(left in inches, line, words, mark, colour, filled) of every mark that is drawn."""
+        drawn = {row["verdict"] for o in self.overlaps.values() for row in o.rows if (row["a"], row["b"]) in set(self.pairs)}
+        entries = [("in the representation", "o", INK, False), ("on the map", "o", INK, True)]
+        entries += [(f"on the map: {verdict}", _MARKS[verdict], color, True) for verdict, color in _COLORS.items() if verdict in drawn]
+        placed, x, line = [], 0.0, 0
+        for text, mark, color, filled in entries:
+            need = 0.34 + text_width(text, SMALL) / 72
+            if x and x + need > width:
+                x, line = 0.0, line + 1
+            placed.append((x, line, text, mark, color, filled))
+            x += need
+        return placed
 
     def _panel(self, ax: Axes, o: Overlap, *, names: bool) -> None:
         pairs = self.pairs

@@ -25,7 +25,11 @@ def parameter_text(projection: Projection) -> str:
     return ", ".join([*words, f"seed {projection.seed}"])
 
 
-FIGURES = {"trustworthiness": ("trustworthiness", "trust", 3), "recall": ("recall@{k}", "recall@{k}", 2), "triplet_accuracy": ("random triplets", "triplets", 2)}
+FIGURES = {
+    "trustworthiness": ("trustworthiness", "trust", 3),
+    "recall": ("recall@{k}", "recall@{k}", 2),
+    "triplet_accuracy": ("random triplets", "triplets", 2),
+}
 
 
 def score_text(scores: Mapping[str, Any]) -> str:

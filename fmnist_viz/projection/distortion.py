@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from fmnist_viz.core.types import NeighborGraph, read_only
 from fmnist_viz.neighbors import exact_graph
-from fmnist_viz.projection.yardstick import K, RECALLS, neighborhood
+from fmnist_viz.projection.yardstick import RECALLS, K, neighborhood
 
 if TYPE_CHECKING:
     import pandas as pd
