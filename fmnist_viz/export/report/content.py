@@ -46,7 +46,7 @@ class ReportContent:
     weights : weight matrix -> method -> map of its rows
     weight_classes : weight matrix -> int (rows,): the class that each row favours
     learning : what the training curves say, in sentences
-    readings : what a table says, in words, by the table's title; tables without one get a reading of their numbers
+    readings, notes : what a table says in words, and lines below it, by the table's title; tables without a reading get one of their numbers
     near : representation -> int (n, k) true neighbours of the images, nearest first;  held : share 0..1 of the true ones among them, by representation
     distortions : representation -> method -> missing and false neighbours of the images
     pictures : drawings with their captions, in the order in which they are shown
@@ -73,6 +73,7 @@ class ReportContent:
     watched: str = "validation"  # what the history's val_ columns are of: "validation" or "test"
     pictures: Sequence[Shot] = ()
     readings: Mapping[str, str] = field(default_factory=dict)
+    notes: Mapping[str, Sequence[str]] = field(default_factory=dict)
     near: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     held: Mapping[str, float] = field(default_factory=dict)
     distortions: Mapping[str, Mapping[str, Distortion]] = field(default_factory=dict)

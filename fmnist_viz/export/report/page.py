@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -31,9 +32,6 @@ from fmnist_viz.export.report.sheet import ThumbnailSheets, thumbnail_sheets
 from fmnist_viz.export.report.table import Table, layer_table, table_of
 from fmnist_viz.export.report.weightmap import weight_maps
 from fmnist_viz.projection.caption import METHOD_NAMES
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 HERE = Path(__file__).parent
 # Nothing may be asked of any network and no text may become code; `connect-src` forbids even fetch("data:...").
@@ -87,9 +85,7 @@ def _context(content: ReportContent) -> dict[str, Any]:
         "galleries": galleries(content.pictures),
         "neutral": NEUTRAL,
         "no_favourite": any((np.asarray(favoured) < 0).any() for favoured in content.weight_classes.values()),
-        "tables": [
-            (title, *_table(frame), content.readings.get(title) or table_reading(frame, content.projections)) for title, frame in content.tables.items()
-        ],
+        "tables": _tables(content),
         "names": content.class_names,
         "colors": class_colors(len(content.class_names)),
         "counted": counted is not None,
@@ -100,8 +96,13 @@ def _context(content: ReportContent) -> dict[str, Any]:
     }
 
 
-def _table(frame: pd.DataFrame) -> tuple[Table, tuple[str, ...]]:
-    return map_table(frame) if is_map_table(frame) else (table_of(frame), ())
+def _tables(content: ReportContent) -> list[tuple[str, Table, Sequence[str], str]]:
+    """Title, table, lines below it and reading of every further table."""
+    found = []
+    for title, frame in content.tables.items():
+        table, notes = map_table(frame) if is_map_table(frame) else (table_of(frame), ())
+        found.append((title, table, (*notes, *content.notes.get(title, ())), content.readings.get(title) or table_reading(frame, content.projections)))
+    return found
 
 
 def _confusion_context(counted: Confusion) -> dict[str, Any]:
