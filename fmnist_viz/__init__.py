@@ -17,6 +17,8 @@ _HOMES = {
     "compare": "fmnist_viz.pipeline.comparison",
     "confusion_analysis": "fmnist_viz.pipeline.confusion_analysis",
     "ConfusionAnalysis": "fmnist_viz.pipeline.confusion_analysis",
+    "faithfulness": "fmnist_viz.pipeline.faithfulness",
+    "Faithfulness": "fmnist_viz.pipeline.faithfulness",
     "confusion": "fmnist_viz.analysis.confusion",
     "LabeledImages": "fmnist_viz.core.types",
     "Predictions": "fmnist_viz.core.types",

@@ -69,9 +69,10 @@ class DistortionDisplay:
         name = next((p.representation for p in self.projections.values()), "")
         if first is None:
             return f"{name}: there is no map whose points could be looked at."
+        k, wide = first.k, first.wide
         said = [
-            f"{name}, n = {len(first.missing):,}: of the {first.k} nearest in the representation, missing are those that are not among the {first.wide} nearest "
-            f"on the map; of the {first.k} nearest on the map, false are those that are not among the {first.wide} nearest in the representation"
+            f"{name}, n = {len(first.missing):,}: of the {k} nearest in the representation, missing are those that are not among the {wide} nearest on the map",
+            f"Of the {k} nearest on the map, false are those that are not among the {wide} nearest in the representation",
         ]
         said += [f"{METHOD_NAMES.get(method, method)}: {_mean_text(d)}" for method, d in self.distortions.items()]
         if self.held < 0.995:

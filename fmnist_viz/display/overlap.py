@@ -66,8 +66,8 @@ class OverlapDisplay:
             return "There is no map whose classes could be compared."
         judged = len({(r["a"], r["b"]) for o in self.overlaps.values() for r in o.rows if r["verdict"] != TOO_FEW})
         said = [
-            f"{first.representation}, n = {first.n:,}: mixing of two classes among {first.k} nearest neighbours, 0 apart, 1 as if their labels had been dealt out "
-            f"at random; ring: in the representation, filled: on the map; lines: 95 % intervals",
+            f"{first.representation}, n = {first.n:,}: mixing of two classes among {first.k} nearest neighbours, 0 apart, 1 as if their labels had been "
+            f"dealt out at random; ring: in the representation, filled: on the map; lines: 95 % intervals",
             f"{len(self.pairs)} of {judged} pairs are drawn, those that mislead or are mixed most",
             f"Dashed: {mixed_from(first.k):.2f}, where of two classes of equal size every point has one of its {first.k} neighbours in the other",
             "A verdict needs a paired test with q < 0.05 over all pairs of the map, and both intervals on their sides of the dashed line",
@@ -128,7 +128,8 @@ class OverlapDisplay:
             ax.set(xticks=[], yticks=[])
             return draw_note(ax, o.sentence(), size=SMALL)
         rows = {(row["a"], row["b"]): row for row in o.rows if row["verdict"] != TOO_FEW}
-        ax.set_xlim(-0.03, max(1.03, *(1.05 * row[f"mixing_{space}_high"] for row in rows.values() for space in ("representation", "map"))) if rows else 1.03)
+        every = [row for other in self.overlaps.values() for row in other.rows if row["verdict"] != TOO_FEW]
+        ax.set_xlim(-0.03, max([1.03, *(row[f"mixing_{space}_high"] + 0.03 for row in every for space in ("representation", "map"))]))
         ax.set_ylim(len(pairs) - 0.4, -0.6)
         ax.axvline(mixed_from(o.k), color=GREY, linewidth=0.7, linestyle=(0, (4, 3)), zorder=1)
         for y, pair in enumerate(pairs):

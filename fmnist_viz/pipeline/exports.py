@@ -27,7 +27,7 @@ from fmnist_viz.pipeline.axes import axis_table
 from fmnist_viz.pipeline.config import versions
 from fmnist_viz.pipeline.context import Context
 from fmnist_viz.pipeline.features import Seen
-from fmnist_viz.pipeline.overlap import overlap_reading, shown_overlaps
+from fmnist_viz.pipeline.overlap import overlap_notes, overlap_reading, shown_overlaps
 from fmnist_viz.pipeline.pictures import join_pictures
 from fmnist_viz.projection.caption import METHOD_NAMES, parameter_text, reading
 from fmnist_viz.projection.distortion import Distortion
@@ -96,15 +96,15 @@ def publish_maps(ctx: Context, shown: Shown) -> None:
                 columns |= {"missing": local[name].missing, "false": local[name].false}
             write_file(folder / f"{name}.csv", pd.DataFrame(columns).to_csv(index=False, lineterminator="\n"))
     facts, solid = (
-        {
-            name: {m: {"parameters": p.parameters, "scores": p.scores, "reading": reading(p), "note": p.note} for m, p in maps.items()}
-            for name, maps in every.items()
-        }
-        for every in ({**shown.maps, **shown.weight_maps}, shown.solid_maps)
+        {name: {m: _map_facts(p) for m, p in maps.items()} for name, maps in every.items()} for every in ({**shown.maps, **shown.weight_maps}, shown.solid_maps)
     )
     table = axis_table(shown).astype(object)
     axes = table.where(table.notna(), None).to_dict("records")
     ctx.folder.record("maps", ctx.facts("maps", maps=facts, solid_maps=solid, axes=axes, graphs=dict(shown.graphs)))
+
+
+def _map_facts(p: Projection) -> dict[str, Any]:
+    return {"parameters": p.parameters, "scores": p.scores, "reading": reading(p), "note": p.note}
 
 
 def faithfulness_table(shown: Shown, every: Maps) -> pd.DataFrame:
@@ -278,6 +278,7 @@ def publish_report(ctx: Context, shown: Shown, ready: Mapping[str, pd.DataFrame]
             **({"Custom axes": ready["axes"]} if "axes" in ready else {}),
         },
         readings={OVERLAP_TITLE: overlap_reading(shown.overlaps)},
+        notes={OVERLAP_TITLE: overlap_notes(shown.overlaps)},
         near=shown.near,
         held={name: shown.held(name) for name in shown.near},
         distortions=shown.distortions,

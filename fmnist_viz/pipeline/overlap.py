@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fmnist_viz.analysis.overlap import CONSISTENT, SEEMS_APART, SEEMS_MIXED, TOO_FEW, Overlap, overlap
+from fmnist_viz.analysis.overlap import CONSISTENT, SEEMS_APART, SEEMS_MIXED, TOO_FEW, Overlap, mixed_from, overlap
 from fmnist_viz.core.types import LabeledImages
 from fmnist_viz.pipeline.maps import Made
 from fmnist_viz.projection.caption import METHOD_NAMES
@@ -49,7 +49,7 @@ def shown_overlaps(every: Overlaps) -> pd.DataFrame:
             if all(row["verdict"] in (CONSISTENT, TOO_FEW) for row in found.values()):
                 continue
             row: dict[str, Any] = {"representation": name, "classes": f"{of_pair[0]['a']} – {of_pair[0]['b']}"}
-            row |= {f"mixing{end}": of_pair[0][f"mixing_representation{end}"] for end in ("", "_low", "_high")}
+            row |= {f"in the representation{end}": of_pair[0][f"mixing_representation{end}"] for end in ("", "_low", "_high")}
             for m in methods:
                 row |= {f"on {METHOD_NAMES[m]}{end}": found[m][f"mixing_map{end}"] if m in found else float("nan") for end in ("", "_low", "_high")}
             words: dict[str, list[str]] = {}
@@ -62,6 +62,19 @@ def shown_overlaps(every: Overlaps) -> pd.DataFrame:
     return pd.DataFrame([row for _, row in sorted(rows, key=lambda item: -item[0])])
 
 
+def overlap_notes(every: Overlaps) -> list[str]:
+    """What the columns mean and how verdicts are reached."""
+    first = next((o for by_method in every.values() for o in by_method.values()), None)
+    if first is None:
+        return []
+    return [
+        f"Mixing of two classes among {first.k} nearest neighbours: 0 apart, 1 as if their labels had been dealt out at random (95 % intervals). Two classes "
+        f"count as mixed from {mixed_from(first.k):.2f}, where of two classes of equal size every point has one of its {first.k} neighbours in the other.",
+        "A verdict needs q < 0.05 of a paired test over all pairs of the map (Benjamini–Hochberg) and intervals on their sides of that line; or, for "
+        "“more” and “less”, an interval of the difference beyond it. Pairs that are consistent on every map are left out here and are in tables/overlap.csv.",
+    ]
+
+
 def overlap_reading(every: Overlaps) -> str:
     """How many pairs mislead on the maps of each method, over all representations."""
     said = []
@@ -70,7 +83,6 @@ def overlap_reading(every: Overlaps) -> str:
         judged = sum(row["verdict"] != TOO_FEW for o in of_method for row in o.rows)
         if judged:
             mixed, apart = (sum(len(o.of(verdict)) for o in of_method) for verdict in (SEEMS_MIXED, SEEMS_APART))
-            said.append(
-                f"{label}: {mixed:,} look mixed but are separable, {apart:,} look separate but are mixed (of {judged:,} pairs on {len(of_method)} maps)"
-            )
+            where = f"of {judged:,} pairs on {len(of_method)} map{'s' if len(of_method) > 1 else ''}"
+            said.append(f"{label}: {mixed:,} look mixed but are separable, {apart:,} look separate but are mixed ({where})")
     return ". ".join(said) + "." if said else ""

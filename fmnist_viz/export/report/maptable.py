@@ -21,7 +21,8 @@ DEFINITIONS = (
     "both by how far away they are.",
     "Recall: the share of an image's (or a unit's) k nearest neighbours in the representation that are among its k nearest on the map.",
     "Random triplets: how often the nearer of two random points is the nearer one on the map, too.",
-    "Missing neighbors: of the k nearest in the representation, those not even among the 50 nearest on the map; false neighbors: the other way round. Means over all images.",
+    "Missing neighbors: of the k nearest in the representation, those not even among the 50 nearest on the map; false neighbors: the other "
+    "way round. Means over all images.",
     "Graph recall: the share of the true k nearest neighbours, before any reduction, that the neighbour graph behind t-SNE and UMAP holds.",
 )
 

@@ -98,7 +98,7 @@ def _context(content: ReportContent) -> dict[str, Any]:
 
 def _tables(content: ReportContent) -> list[tuple[str, Table, Sequence[str], str]]:
     """Title, table, lines below it and reading of every further table."""
-    found = []
+    found: list[tuple[str, Table, Sequence[str], str]] = []
     for title, frame in content.tables.items():
         table, notes = map_table(frame) if is_map_table(frame) else (table_of(frame), ())
         found.append((title, table, (*notes, *content.notes.get(title, ())), content.readings.get(title) or table_reading(frame, content.projections)))
