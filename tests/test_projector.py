@@ -190,7 +190,7 @@ def test_views_become_bookmarks_with_our_coordinates(written: Any) -> None:
     states = json.loads((folder / "01_dense.bookmarks.json").read_text())
     assert [s["selectedProjection"] for s in states] == ["pca", "umap"]
     assert all(key in s for s in states for key in REQUIRED)
-    assert states[0]["label"].startswith("PCA, ")
+    assert states[0]["label"].startswith("PCA in 3-D, ")
     assert states[1]["label"].startswith("UMAP, 15 neighbours")
     assert states[1]["label"].endswith(", seed 0. trust .900 · recall@15 .90 · 15-NN .900")
     assert states[1]["selectedColorOptionName"] == "label"

@@ -40,8 +40,9 @@ def test_tensorboard_answers_for_every_tensor_of_the_run(projector: ProjectorPag
     server = projector.server
     assert server.runs() == ["run/projector"]
     tensors = {item["tensorName"]: item for item in server.embeddings("run/projector")}
-    assert [name for name in tensors if not name.startswith("w")] == ["00_pixels", "01_dense", "02_logits"]
-    assert len(tensors) == 5
+    samples, mistakes = ["00_pixels", "01_dense", "02_logits"], ["m01_pixels_misclassified", "m02_dense_misclassified"]
+    assert [name for name in tensors if not name.startswith("w")] == [*samples, *mistakes]
+    assert len(tensors) == 7
     for name, item in tensors.items():
         count, width = item["tensorShape"]
         query = {"run": "run/projector", "name": name}
@@ -56,7 +57,7 @@ def test_tensorboard_answers_for_every_tensor_of_the_run(projector: ProjectorPag
             with Image.open(io.BytesIO(server.get("sprite_image", **query))) as sheet:
                 assert sheet.size == (side * int(np.ceil(np.sqrt(count))),) * 2
         if not name.startswith("w"):
-            assert count == SHOWN
+            assert (count == SHOWN) == (name in samples)
             assert "sprite" in item
 
 

@@ -172,7 +172,7 @@ def _pair(counts: list[NDArray[np.int32]], ties: Any, members: list[NDArray[np.i
 
 def _spread(w: NDArray[np.float64], dependent: NDArray[np.float64], independent: NDArray[np.float64]) -> float:
     """Standard error of a weighted sum; sums over neighbours may come out below that of independent points, or below 0."""
-    return float(np.sqrt(max(w @ dependent @ w, w @ independent @ w)))
+    return float(np.sqrt(max(w @ dependent @ w, w @ independent @ w, 0.0)))
 
 
 def _difference(value: float, spread: float) -> dict[str, float]:

@@ -78,6 +78,19 @@ def axis_table(shown: Shown) -> pd.DataFrame:
     return pd.concat([plane.frame() for plane in shown.planes.values()], ignore_index=True) if shown.planes else pd.DataFrame()
 
 
+def axis_words(shown: Shown) -> pd.DataFrame:
+    """The same for readers of the report: an area with its interval in one cell."""
+    import pandas as pd
+
+    rows = [
+        {"representation": name, "axis": f"{'xy'[i]}: {axis}", "images": f"{s.left:,} and {s.right:,}",
+         "AUC on held-out images (95 % interval by DeLong, at least Newcombe's)": s.text.removeprefix("AUC ").replace("95 % interval ", "")}
+        for name, plane in shown.planes.items()
+        for i, (axis, s) in enumerate(zip(plane.axes, plane.separations, strict=True))
+    ]  # fmt: skip
+    return pd.DataFrame(rows)
+
+
 def axis_facts(shown: Shown) -> list[tuple[str, str]]:
     """What the run says of its axes: their areas in the first and the last hidden representation, and what to paste into the page."""
     if not shown.planes:

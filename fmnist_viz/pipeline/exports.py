@@ -23,7 +23,7 @@ from fmnist_viz.export.figures import FigureContent, write_figures
 from fmnist_viz.export.pictures import Shot
 from fmnist_viz.export.slug import slug
 from fmnist_viz.features.weights import WeightRows
-from fmnist_viz.pipeline.axes import axis_table
+from fmnist_viz.pipeline.axes import axis_table, axis_words
 from fmnist_viz.pipeline.config import versions
 from fmnist_viz.pipeline.context import Context
 from fmnist_viz.pipeline.features import Seen
@@ -275,7 +275,7 @@ def publish_report(ctx: Context, shown: Shown, ready: Mapping[str, pd.DataFrame]
         tables={
             "Faithfulness of every map": ready["faithfulness"],
             **({OVERLAP_TITLE: shown_overlaps(shown.overlaps)} if shown.overlaps else {}),
-            **({"Custom axes": ready["axes"]} if "axes" in ready else {}),
+            **({"Custom axes, and how well each separates": axis_words(shown)} if shown.planes else {}),
         },
         readings={OVERLAP_TITLE: overlap_reading(shown.overlaps)},
         notes={OVERLAP_TITLE: overlap_notes(shown.overlaps)},

@@ -48,7 +48,7 @@ def _state(view: View, selected: NDArray[np.int64], shape: Sequence[int], color_
         # without it whoever has typed into the Custom tab gets an error in place of the view: the page searches a column that is not there
         "customSelectedSearchByMetadataOption": label_by,
         "filteredPoints": None, "shuffledDataIndices": None, "cameraDef": None, "selectedPoints": selected.tolist(),
-        "selectedColorOptionName": view.color_by or color_by, "forceCategoricalColoring": False, "selectedLabelOption": label_by,
+        "selectedColorOptionName": view.color_by or color_by, "forceCategoricalColoring": False, "selectedLabelOption": view.label_by or label_by,
     }  # fmt: skip
 
 
@@ -61,7 +61,7 @@ def bookmarks_json(views: Sequence[View], rows: NDArray[np.int64], *, shape: Seq
     for view in views:
         if view.note:
             continue
-        selected = np.array([place[row] for row in view.selected.tolist() if row in place], np.int64)
+        selected = np.array(sorted(place[row] for row in view.selected.tolist() if row in place), np.int64)
         head = json.dumps(_state(view, selected, shape, color_by, label_by), allow_nan=False, ensure_ascii=False)
         states.append(f'{head[:-1]}, "projections": {coordinate_json(view.coords[rows], view.slot)}}}')
     return "[" + ",\n".join(states) + "]\n"
