@@ -44,8 +44,8 @@ HOSTILE = (
     "=1+1 \\(y\\)",
 )
 SCORES = {"k": 15, "queries": 100, "n": 1000}
-for _name, _value in (("trustworthiness", 0.98), ("recall", 0.41), ("knn_accuracy", 0.79)):
-    SCORES |= {_name: _value, f"{_name}_low": _value - 0.01, f"{_name}_high": _value + 0.01}
+for _name, _value in (("trustworthiness", 0.98), ("continuity", 0.97), ("recall", 0.41), ("triplet_accuracy", 0.74), ("knn_accuracy", 0.79)):
+    SCORES |= {_name: _value, f"{_name}_low": _value - 0.01, f"{_name}_high": _value + 0.01, f"{_name}_chance": 0.5 if _value > 0.5 else 0.015}
 
 
 def map_rows() -> Any:

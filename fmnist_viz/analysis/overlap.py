@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import combinations
@@ -172,7 +173,7 @@ def _pair(counts: list[NDArray[np.int32]], ties: Any, members: list[NDArray[np.i
 
 def _spread(w: NDArray[np.float64], dependent: NDArray[np.float64], independent: NDArray[np.float64]) -> float:
     """Standard error of a weighted sum; sums over neighbours may come out below that of independent points, or below 0."""
-    return float(np.sqrt(max(w @ dependent @ w, w @ independent @ w, 0.0)))
+    return math.sqrt(max(float(w @ dependent @ w), float(w @ independent @ w), 0.0))
 
 
 def _difference(value: float, spread: float) -> dict[str, float]:

@@ -44,7 +44,7 @@ def global_word(scores: Mapping[str, Any], method: str) -> str:
 
 def percent(share: float) -> str:
     """``39``, ``7``, ``0.15``: per cent with no more digits than are told apart."""
-    return f"{100 * share:.0f}" if share >= 0.0095 or share == 0 else f"{100 * share:.1g}"
+    return f"{100 * share:.0f}" if share >= 0.0095 or share == 0 else f"{100 * share:.2g}"
 
 
 def sentence(scores: Mapping[str, Any], method: str) -> str:

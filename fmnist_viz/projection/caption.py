@@ -55,7 +55,7 @@ def score_text(scores: Mapping[str, Any]) -> str:
 
 def _plain(value: float, digits: int) -> str:
     """``0.91``; ``0.0015`` where two digits would be none."""
-    return f"{value:.{digits}f}" if value >= 0.005 or value == 0 else f"{value:.1g}"
+    return f"{value:.{digits}f}" if value >= 0.005 or value == 0 else f"{value:.2g}"
 
 
 def short_scores(scores: Mapping[str, Any]) -> str:
@@ -78,8 +78,8 @@ def reading(projection: Projection) -> str:
     said = sentence(scores, projection.method)
     # Every picture of ours is flat; in the third axis points may be near that look far apart here.
     solid = " Scores are of the 3-D map, not of a flat view of it." if projection.coords.shape[1] > 2 else ""
-    if projection.method == "pca":
-        shares = projection.parameters.get("variance") or ()
+    shares = projection.parameters.get("variance") or ()
+    if projection.method == "pca" and len(shares):
         return f"{said}; axes are linear and show {100 * sum(shares[: projection.coords.shape[1]]):.0f} % of the variance.{solid}"
     return f"{said}.{solid}"
 
