@@ -17,8 +17,8 @@ YARDSTICKS = ("_pca", "_chance")
 TITLES = {"recall_10": "recall of 10", "recall_50": "recall of 50", "knn_accuracy": "k-NN accuracy", "triplet_accuracy": "random triplets"}
 DEFINITIONS = (
     "Below each score: what the leading principal components of the same vectors reach on as many axes, and what the same points reach in random order.",
-    "Trustworthiness falls with neighbours on the map that are none in the representation, continuity with neighbours in it that lie apart on the map; "
-    "both by how far away they are.",
+    "Trustworthiness: lost with neighbours on the map that are none in the representation, the more the farther they are.",
+    "Continuity: lost with neighbours in the representation that lie apart on the map, the more the farther they are.",
     "Recall: the share of an image's (or a unit's) k nearest neighbours in the representation that are among its k nearest on the map.",
     "Random triplets: how often the nearer of two random points is the nearer one on the map, too.",
     "Missing neighbors: of the k nearest in the representation, those not even among the 50 nearest on the map; false neighbors: the other "
