@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from contextlib import nullcontext
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from projector_data import made_up
 from scipy.stats import norm
 from sklearn.metrics import roc_auc_score
 
@@ -29,9 +32,10 @@ from fmnist_viz.analysis.axis import (
 from fmnist_viz.analysis.axis_text import AxisConfig, AxisText, Side, check_axis, exactly, read_axis
 from fmnist_viz.analysis.confusion import Confusion
 from fmnist_viz.core.errors import UsageError
+from fmnist_viz.core.types import Representation
 from fmnist_viz.data.labels import FASHION
 from fmnist_viz.display.axis import AxisDisplay
-from fmnist_viz.pipeline.axes import shown_labels
+from fmnist_viz.pipeline.axes import place, shown_labels
 
 HARD = st.lists(st.text(st.sampled_from("aA.b:*/\\|^$ ü"), min_size=1, max_size=4), min_size=2, max_size=6, unique_by=str.lower)
 
@@ -162,6 +166,31 @@ def test_without_structure_or_images_of_a_side_there_is_no_plane(X: Any) -> None
     assert axis_plane(X, labels, ("a", "b"), [read_axis("a:b")], representation="r", sample_ids=ids, seed=0) is None
     varied = np.random.default_rng(0).normal(size=(8, 3)).astype(np.float32)
     assert axis_plane(varied, labels, ("a", "b", "c"), [read_axis("a:c")], representation="r", sample_ids=ids, seed=0) is None
+
+
+def placed(axis: tuple[str, ...], names: tuple[str, ...], classes: int, confused: Confusion | None = None) -> tuple[dict[str, AxisPlane], list[str]]:
+    """The planes of 60 random vectors whose labels are the first `classes` of `names`, and the warnings."""
+    labels = np.arange(60) % classes
+    images = made_up(np.zeros((60, 2, 2, 1), np.uint8), labels, names)
+    X = np.random.default_rng(0).normal(size=(60, 4)).astype(np.float32)
+    seen: Any = SimpleNamespace(sources={"r": SimpleNamespace(representation=Representation(X, images.sample_ids, "r", "brought"))})
+    warnings: list[str] = []
+    ctx: Any = SimpleNamespace(
+        config=SimpleNamespace(axes=AxisConfig(axis)), seed=0, warnings=[], progress=SimpleNamespace(warn=warnings.append), timed=lambda _: nullcontext()
+    )
+    planes = place(ctx, images, seen, confused)
+    assert ctx.warnings == warnings
+    return planes, warnings
+
+
+def test_axes_asked_for_without_images_are_said_and_others_are_left_out_silently() -> None:
+    planes, warnings = placed(("a:c",), ("a", "b", "c"), 2)
+    assert not planes
+    assert len(warnings) == 1
+    assert "a → c" in warnings[0]
+    assert placed((), ("a", "b", "c"), 2) == ({}, [])
+    planes, _ = placed((), ("7", "17"), 2, Confusion(np.array([[25, 5], [2, 28]]), ("7", "17")))
+    assert [str(axis) for axis in planes["r"].axes] == ["class 7 → class 17"]  # "class 17" does not hold "class 7"
 
 
 # --- how well an axis separates ---------------------------------------------------------------------------------------

@@ -68,6 +68,10 @@ def place(ctx: Context, images: LabeledImages, seen: Seen, confusion: Confusion 
             )
             if found is not None:
                 planes[name] = found
+    if ctx.config.axes.texts and seen.sources and not planes:
+        line = f"--axis: no images of one side of {' or '.join(map(str, axes))} are mapped, or nothing tells them apart; there are no custom axes."
+        ctx.warnings.append(line)
+        ctx.progress.warn(line)
     return planes
 
 
