@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from fmnist_viz.analysis.overlap import Overlap, overlap
 from fmnist_viz.core.errors import BadInput, UsageError
 from fmnist_viz.core.types import Projection, Representation
-from fmnist_viz.neighbors import exact_graph, reference_distances
+from fmnist_viz.neighbors import exact_neighbors, reference_distances
 from fmnist_viz.pipeline.features import query_rows
 from fmnist_viz.projection.basis import basis
 from fmnist_viz.projection.caption import caption, reading, score_text
@@ -128,7 +128,7 @@ def faithfulness(
         return Faithfulness(Projection(projection.coords, projection.sample_ids, rep.name, projection.method, {}, seed, {}, note), None, None)
     X = unit_rows(rep.X) if base.metric == "cosine" else np.ascontiguousarray(rep.X)
     n, dims = projection.coords.shape
-    true, near = exact_graph(X, min(WIDE, n - 1)).indices, map_neighbors(projection.coords, min(WIDE, n - 1))
+    true, near = exact_neighbors(X, min(WIDE, n - 1)), map_neighbors(projection.coords, min(WIDE, n - 1))
     queries = query_rows(np.zeros(n, np.int64) if classes is None else classes, seed=seed)
     yardstick = Yardstick(reference_distances(X, queries, metric=base.metric), k=K, seed=seed)
     pca = scores_of(initial_coords(base, dims, seed=seed), classes, yardstick)

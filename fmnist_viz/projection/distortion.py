@@ -9,14 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fmnist_viz.core.types import NeighborGraph, read_only
-from fmnist_viz.neighbors import exact_graph
+from fmnist_viz.neighbors import exact_neighbors
 from fmnist_viz.projection.yardstick import RECALLS, K, neighborhood
 
 if TYPE_CHECKING:
     import pandas as pd
 
 WIDE = max(RECALLS)  # who is not even among so many is far away
-EXACT_WORK = 1e11  # n * n * d up to which all true neighbours are sought among the vectors themselves: about a second per representation
+EXACT_WORK = 1e11  # n * n * d up to which all true neighbours are sought among the vectors themselves: a second or two per representation
 _ROWS = 16_384  # points compared at once
 
 
@@ -84,5 +84,5 @@ def true_neighbors(X: NDArray[np.float32], graph: NeighborGraph) -> NDArray[np.i
     n, d = X.shape
     w = min(WIDE, n - 1)
     if n * n * d <= EXACT_WORK:
-        return exact_graph(np.ascontiguousarray(X), w).indices
+        return exact_neighbors(np.ascontiguousarray(X), w)
     return np.array(graph.indices[:, :w])

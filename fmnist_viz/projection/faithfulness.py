@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fmnist_viz.core.intervals import mean_interval, wilson
-from fmnist_viz.neighbors import exact_graph, overlap
+from fmnist_viz.neighbors import exact_neighbors, overlap
 from fmnist_viz.projection.chance import SHUFFLED_TRIPLETS, shuffled_ranks, shuffled_recall, shuffled_votes
 from fmnist_viz.projection.votes import knn_correct
 from fmnist_viz.projection.yardstick import TRIPLETS, Yardstick, ranks
@@ -80,7 +80,7 @@ def triplet_accuracy(coords: NDArray[np.float32], yardstick: Yardstick) -> NDArr
 
 def map_neighbors(coords: NDArray[np.float32], k: int) -> NDArray[np.int32]:
     """The k nearest points of every point on the map: int32 (n, k)."""
-    return exact_graph(np.ascontiguousarray(coords), k).indices
+    return exact_neighbors(np.ascontiguousarray(coords), k)
 
 
 def _values(
