@@ -8,9 +8,11 @@ from typing import Any
 __version__ = "0.1.0"
 
 _HOMES = {
+    "ProjectorCallback": "fmnist_viz.pipeline.projector_callback",
     "load": "fmnist_viz.data",
     "DataConfig": "fmnist_viz.data.config",
     "run_job": "fmnist_viz.pipeline.job",
+    "add_embedding": "fmnist_viz.pipeline.embedding",
     "Request": "fmnist_viz.pipeline.job",
     "RunConfig": "fmnist_viz.pipeline.config",
     "verify": "fmnist_viz.pipeline.folder",
@@ -20,6 +22,7 @@ _HOMES = {
     "faithfulness": "fmnist_viz.pipeline.faithfulness",
     "Faithfulness": "fmnist_viz.pipeline.faithfulness",
     "confusion": "fmnist_viz.analysis.confusion",
+    "doctor": "fmnist_viz.pipeline.doctor",
     "LabeledImages": "fmnist_viz.core.types",
     "Predictions": "fmnist_viz.core.types",
     "Representation": "fmnist_viz.core.types",

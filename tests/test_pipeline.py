@@ -247,6 +247,7 @@ def test_train_alone(base: Path) -> None:
         "probe",
         "train",
         "validation",
+        "projector_epochs",
     }
     assert (base / "trained/model.keras").read_bytes() == (base / "base/model.keras").read_bytes()
     good(call(base, "verify", "trained"))

@@ -38,11 +38,12 @@ def projector(run_folder: MadeRun) -> Iterator[ProjectorPage]:
 
 def test_tensorboard_answers_for_every_tensor_of_the_run(projector: ProjectorPage) -> None:
     server = projector.server
-    assert server.runs() == ["run/projector"]
+    assert server.runs() == ["run/projector", *(f"run/projector_epochs/{name}" for name in ("epoch_000", "epoch_001", "trajectory"))]
     tensors = {item["tensorName"]: item for item in server.embeddings("run/projector")}
-    samples, mistakes = ["00_pixels", "01_dense", "02_logits"], ["m01_pixels_misclassified", "m02_dense_misclassified"]
-    assert [name for name in tensors if not name.startswith("w")] == [*samples, *mistakes]
-    assert len(tensors) == 7
+    samples, vectors = ["00_pixels", "01_dense", "02_logits"], ["c01_dense_class_vectors"]
+    mistakes = ["m01_pixels_misclassified", "m02_dense_misclassified"]
+    assert [name for name in tensors if not name.startswith("w")] == [*samples, *vectors, *mistakes]
+    assert len(tensors) == 7  # with the dense layer's 128 units; the ten output units are the class vectors
     for name, item in tensors.items():
         count, width = item["tensorShape"]
         query = {"run": "run/projector", "name": name}
@@ -57,7 +58,7 @@ def test_tensorboard_answers_for_every_tensor_of_the_run(projector: ProjectorPag
             with Image.open(io.BytesIO(server.get("sprite_image", **query))) as sheet:
                 assert sheet.size == (side * int(np.ceil(np.sqrt(count))),) * 2
         if not name.startswith("w"):
-            assert (count == SHOWN) == (name in samples)
+            assert (count == SHOWN) == (name in (*samples, *vectors))
             assert "sprite" in item
 
 

@@ -29,6 +29,7 @@ from fmnist_viz.pipeline.context import Context
 from fmnist_viz.pipeline.features import Seen
 from fmnist_viz.pipeline.overlap import overlap_notes, overlap_reading, shown_overlaps
 from fmnist_viz.pipeline.pictures import join_pictures
+from fmnist_viz.pipeline.units import unit_frame
 from fmnist_viz.projection.caption import METHOD_NAMES, parameter_text, reading
 from fmnist_viz.projection.distortion import Distortion
 from fmnist_viz.projection.faithfulness import ENDS, SCORES
@@ -162,9 +163,7 @@ def tables(shown: Shown, *, left_out: Sequence[tuple[str, str]] = ()) -> dict[st
     if shown.learning is not None:
         found["learning"] = shown.learning.frame()
     for weights in shown.weights:
-        names = np.array([*shown.images.class_names, ""], dtype=object)  # -1 picks the empty name
-        norm = np.linalg.norm(weights.rows, axis=1)
-        found[f"weights_{slug(weights.name)}"] = pd.DataFrame({"unit": np.arange(len(weights.rows)), "favoured_class": names[weights.favourite], "norm": norm})
+        found[f"weights_{slug(weights.name)}"] = unit_frame(weights, shown.seen, shown.images)
     return found
 
 

@@ -27,6 +27,7 @@ from fmnist_viz.pipeline.provenance import begin, finish
 from fmnist_viz.pipeline.transfer import frozen_base, warning_of
 
 if TYPE_CHECKING:
+    from fmnist_viz.core.cache import Entry
     from fmnist_viz.core.types import DataSet, LabeledImages
     from fmnist_viz.features.weights import WeightRows
     from fmnist_viz.pipeline.brought import Brought
@@ -218,16 +219,19 @@ def default_folder(config: RunConfig, digest: str, *, fresh: bool) -> Path:
 
 
 def _train_only(ctx: Context, request: Request) -> None:
+    from fmnist_viz.pipeline.snapshots import publish_snapshots
     from fmnist_viz.pipeline.training import train
 
-    train(ctx)
+    publish_snapshots(ctx, train(ctx))
 
 
 def _whole(ctx: Context, request: Request) -> None:
     from fmnist_viz.pipeline.axes import axis_facts
     from fmnist_viz.pipeline.card import confusion_facts
-    from fmnist_viz.pipeline.features import load_weights, look, publish_predictions
+    from fmnist_viz.pipeline.features import look, publish_predictions
     from fmnist_viz.pipeline.maps import Mapper
+    from fmnist_viz.pipeline.snapshots import publish_snapshots
+    from fmnist_viz.pipeline.units import load_weights
 
     config, progress = ctx.config, ctx.progress
     keep = ctx.brought.keep.tolist() if ctx.brought else None
@@ -235,7 +239,8 @@ def _whole(ctx: Context, request: Request) -> None:
     digest = images.digest()
     mapper = Mapper(ctx)
     early = _pixels_first(mapper, images, digest) if config.fit is not None else {}
-    model, training = _model(ctx)
+    model, entry = _model(ctx)
+    training = dict(entry.record) if entry else {}
     if model is None:
         seen, weights = look_without_model(ctx, images, digest), []
     else:
@@ -252,6 +257,7 @@ def _whole(ctx: Context, request: Request) -> None:
     ctx.folder.manifest.about["findings"] = dict([*confusion_facts(shown), *axis_facts(shown)])
     progress.say("writing figures, tables, the Projector folder and the report")
     _export(ctx, shown, request.line, model)
+    publish_snapshots(ctx, entry)  # after the Projector folder: the page opens the run that began first
 
 
 def _pixels_first(mapper: Mapper, images: LabeledImages, digest: str) -> dict[str, Pending]:
@@ -264,14 +270,14 @@ def _pixels_first(mapper: Mapper, images: LabeledImages, digest: str) -> dict[st
     return {"pixels": mapper.begin(pixel_source(images, digest), images.labels, wait_for_worker=True)}
 
 
-def _model(ctx: Context) -> tuple[ModelFile | None, dict[str, Any]]:
-    """The model to look at, trained now (or before) or brought along (None: there is none), and the record of its training."""
+def _model(ctx: Context) -> tuple[ModelFile | None, Entry | None]:
+    """The model to look at, trained now (or before) or brought along (None: there is none), and its training."""
     from fmnist_viz.pipeline.training import train
 
     if ctx.config.fit is None:
-        return ctx.model, {}
+        return ctx.model, None
     entry = train(ctx)
-    return ModelFile(entry.path / "model.keras", ctx.config.fit.model), dict(entry.record)
+    return ModelFile(entry.path / "model.keras", ctx.config.fit.model), entry
 
 
 def _mapped(mapper: Mapper, images: LabeledImages, seen: Seen, weights: list[WeightRows], early: dict[str, Pending], training: dict[str, Any]) -> Shown:
@@ -316,6 +322,7 @@ def _export(ctx: Context, shown: Shown, line: str, model: ModelFile | None) -> N
     """Everything that a person opens; the worker draws the figures meanwhile."""
     from fmnist_viz.pipeline import exports, pictures
     from fmnist_viz.pipeline.projector import publish_projector
+    from fmnist_viz.pipeline.projector_page import publish_page
 
     shots = pictures.begin_pictures(ctx, pictures.gather(ctx, shown, model))
     drawn = exports.begin_figures(ctx, shown)
@@ -323,5 +330,6 @@ def _export(ctx: Context, shown: Shown, line: str, model: ModelFile | None) -> N
     ready = exports.tables(shown, left_out=ctx.brought.not_finite if ctx.brought else ())
     exports.publish_tables(ctx, shown, ready)
     publish_projector(ctx, shown)
+    publish_page(ctx, shown.title)
     exports.publish_report(ctx, shown, ready, line, shots.result())
     exports.publish_figures(ctx, drawn)
