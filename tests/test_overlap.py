@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from fmnist_viz.analysis import overlap as module
 from fmnist_viz.analysis.overlap import CONSISTENT, LESS, MORE, SEEMS_APART, SEEMS_MIXED, TOO_FEW, Overlap, mixed_from, overlap
 from fmnist_viz.data import DataConfig, load
 from fmnist_viz.display.overlap import OverlapDisplay
@@ -121,6 +122,15 @@ def test_neighbouring_points_are_not_taken_for_independent() -> None:
     counts = [np.array([(labels[side[i]] == 1).sum() / K for i in np.flatnonzero(labels == 0)]) for side in (near(X),)]
     naive = 1.96 * counts[0].std() / np.sqrt(len(counts[0]))
     assert row["representation_ab_high"] - row["representation_ab"] > 1.2 * naive
+
+
+def test_of_too_many_pairs_the_most_mixed_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    X, labels = clusters()
+    X[labels == 1] = X[labels == 0] + 0.1
+    whole = overlap(near(X), near(X), labels, NAMES)
+    monkeypatch.setattr(module, "MOST_PAIRS", 1)
+    kept = overlap(near(X), near(X), labels, NAMES)
+    assert [(row["a"], row["b"]) for row in kept.rows] == [("a", "b")] and kept.rows[0]["mixing_map"] == whole.rows[0]["mixing_map"]
 
 
 @pytest.mark.parametrize("n", range(1, 21))

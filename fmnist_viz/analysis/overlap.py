@@ -17,6 +17,7 @@ from fmnist_viz.core.intervals import Z95, wilson
 if TYPE_CHECKING:
     import pandas as pd
 
+MOST_PAIRS = 5000  # looked at on one map: all pairs of a hundred classes
 LEAST = 10  # points of a class below which nothing is said about it
 SEEMS_MIXED, SEEMS_APART = "looks mixed but is separable", "looks separate but is mixed"
 MORE, LESS = "looks more mixed than it is", "looks less mixed than it is"
@@ -98,7 +99,8 @@ def overlap(
 
     A verdict needs q < .05. *Looks mixed but is separable*: the interval of the mixing lies above `mixed_from(k)` on the map and below it in the
     representation; *looks separate but is mixed* the other way round; *looks more (less) mixed than it is*: the interval of the difference lies
-    beyond `mixed_from(k)`. Everything else is consistent. Classes of less than ten points are not judged.
+    beyond `mixed_from(k)`. Everything else is consistent. Classes of less than ten points are not judged;
+    of more than 5,000 pairs those are left out of which fewest neighbours cross.
 
     References
     ----------
@@ -113,10 +115,21 @@ def overlap(
     ties = _ties(near, shown)
     members = [np.flatnonzero(labels == c) for c in range(len(class_names))]
     rows = []
-    for a, b in combinations([c for c, points in enumerate(members) if len(points)], 2):
+    for a, b in _pairs(counts, members):
         row = {"a": class_names[a], "b": class_names[b], "n_a": len(members[a]), "n_b": len(members[b])}
         rows.append({**row, **_pair(counts, ties, members, a, b)})
     return Overlap(representation, method, class_names, k, n, tuple(_judged(rows, mixed_from(k))))
+
+
+def _pairs(counts: list[NDArray[np.int32]], members: list[NDArray[np.int64]]) -> list[tuple[int, int]]:
+    """The pairs of classes that have points, in order; of more than `MOST_PAIRS` those of which most neighbours cross in either space."""
+    pairs = list(combinations([c for c, points in enumerate(members) if len(points)], 2))
+    if len(pairs) <= MOST_PAIRS:
+        return pairs
+    crossing = np.stack([sum(count[points].sum(axis=0) for count in counts) for points in members])
+    both = crossing + crossing.T
+    kept = np.argsort([-both[pair] for pair in pairs], kind="stable")[:MOST_PAIRS]
+    return [pairs[i] for i in np.sort(kept)]
 
 
 def _tally(near: NDArray[np.integer[Any]], labels: NDArray[np.int64], classes: int) -> NDArray[np.int32]:

@@ -68,7 +68,7 @@ class OverlapDisplay:
         said = [
             f"{first.representation}, n = {first.n:,}: mixing of two classes among {first.k} nearest neighbours, 0 apart, 1 as if their labels had been "
             f"dealt out at random; ring: in the representation, filled: on the map; lines: 95 % intervals",
-            f"{len(self.pairs)} of {judged} pairs are drawn, those that mislead or are mixed most",
+            f"{len(self.pairs):,} of {judged:,} pairs are drawn, those that mislead or are mixed most",
             f"Dashed: {mixed_from(first.k):.2f}, where of two classes of equal size every point has one of its {first.k} neighbours in the other",
             "A verdict needs a paired test with q < 0.05 over all pairs of the map, and both intervals on their sides of the dashed line",
         ]

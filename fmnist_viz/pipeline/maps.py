@@ -24,9 +24,10 @@ from fmnist_viz.neighbors import exact_graph, graph_recall, nearest, overlap, re
 from fmnist_viz.pipeline.config import code_digest, versions
 from fmnist_viz.pipeline.context import Context
 from fmnist_viz.pipeline.features import Source, query_rows
+from fmnist_viz.pipeline.local import Local, has_local, load_local, save_local
 from fmnist_viz.projection.basis import Basis, basis
 from fmnist_viz.projection.config import MapConfig
-from fmnist_viz.projection.distortion import WIDE, Distortion, distortion, true_neighbors
+from fmnist_viz.projection.distortion import WIDE, distortion, true_neighbors
 from fmnist_viz.projection.faithfulness import faithfulness, map_neighbors
 from fmnist_viz.projection.project import TOO_FEW, graph_size, initial_coords, layout
 from fmnist_viz.projection.yardstick import K, Yardstick
@@ -76,14 +77,6 @@ class Job:
     method: str
     config: MapConfig
     solid: bool = False
-
-
-@dataclass(frozen=True)
-class Local:
-    """A map point by point: `near` int32 (n, k), each point's nearest on the map, and what became of its true neighbours."""
-
-    near: NDArray[np.int32]
-    distortion: Distortion
 
 
 @dataclass(frozen=True)
@@ -188,7 +181,7 @@ class Mapper:
 
     def _gathered(self, pending: Pending, entries: dict[Job, Entry]) -> Made:
         flat, solid = ({job.method: self._projection(pending, job, entries[job]) for job in pending.jobs if job.solid == kind} for kind in (False, True))
-        local = {job.method: load_local(entries[job]) for job in pending.jobs if not job.solid and (entries[job].path / "near.npy").exists()}
+        local = {job.method: load_local(entries[job]) for job in pending.jobs if not job.solid and has_local(entries[job])}
         return Made(flat, solid, pending.near, local)
 
     def _task(self, pending: Pending, job: Job) -> MapTask:
@@ -249,17 +242,9 @@ class Mapper:
         coords = np.load(task.out)
         near = map_neighbors(coords, min(WIDE, len(coords) - 1))
         found = distortion(pending.near, near)
-        if found.k:
-            write_file(temp / "near.npy", lambda f: np.save(f, near[:, : found.k], allow_pickle=False))
-            write_file(temp / "distortion.npy", lambda f: np.save(f, np.stack([found.missing, found.false]), allow_pickle=False))
+        save_local(temp, Local(near[:, : found.k], found))
         scores = faithfulness(coords, pending.labels, pending.yardstick, near=near, pca=pending.pca_scores(coords.shape[1]))
         return {**record, "scores": scores, "k": found.k, "wide": found.wide}
-
-
-def load_local(entry: Entry) -> Local:
-    """What an entry of `projections` says of single points."""
-    missing, false = np.load(entry.path / "distortion.npy")
-    return Local(np.load(entry.path / "near.npy"), Distortion(missing, false, entry.record["k"], entry.record["wide"]))
 
 
 def _make_graph(temp: Path, source: Source, config: MapConfig, k: int, queries: NDArray[np.int64]) -> dict[str, Any]:

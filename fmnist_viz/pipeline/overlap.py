@@ -43,13 +43,16 @@ def shown_overlaps(every: Overlaps) -> pd.DataFrame:
     methods = [m for m in METHOD_NAMES if any(m in by_method for by_method in every.values())]
     rows: list[tuple[float, dict[str, Any]]] = []
     for name, by_method in every.items():
-        pairs = zip(*(o.rows for o in by_method.values()), strict=True)
-        for of_pair in pairs:
-            found = dict(zip(by_method, of_pair, strict=True))
+        pairs: dict[tuple[str, str], dict[str, dict[str, Any]]] = {}
+        for m, o in by_method.items():
+            for of_map in o.rows:
+                pairs.setdefault((of_map["a"], of_map["b"]), {})[m] = of_map
+        for (a, b), found in pairs.items():
             if all(row["verdict"] in (CONSISTENT, TOO_FEW) for row in found.values()):
                 continue
-            row: dict[str, Any] = {"representation": name, "classes": f"{of_pair[0]['a']} – {of_pair[0]['b']}"}
-            row |= {f"in the representation{end}": of_pair[0][f"mixing_representation{end}"] for end in ("", "_low", "_high")}
+            first = next(iter(found.values()))
+            row: dict[str, Any] = {"representation": name, "classes": f"{a} – {b}"}
+            row |= {f"in the representation{end}": first[f"mixing_representation{end}"] for end in ("", "_low", "_high")}
             for m in methods:
                 row |= {f"on {METHOD_NAMES[m]}{end}": found[m][f"mixing_map{end}"] if m in found else float("nan") for end in ("", "_low", "_high")}
             words: dict[str, list[str]] = {}
