@@ -19,6 +19,8 @@ _HOMES = {
     "compare": "fmnist_viz.pipeline.comparison",
     "confusion_analysis": "fmnist_viz.pipeline.confusion_analysis",
     "ConfusionAnalysis": "fmnist_viz.pipeline.confusion_analysis",
+    "faithfulness": "fmnist_viz.pipeline.faithfulness",
+    "Faithfulness": "fmnist_viz.pipeline.faithfulness",
     "confusion": "fmnist_viz.analysis.confusion",
     "doctor": "fmnist_viz.pipeline.doctor",
     "LabeledImages": "fmnist_viz.core.types",

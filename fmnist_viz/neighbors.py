@@ -25,11 +25,7 @@ def exact_graph(X: NDArray[np.float32], k: int, *, metric: str = "euclidean") ->
     """
     n, d = X.shape
     k = min(k, n - 1)
-    found = _candidates(X, k + 1)
-    own = found == np.arange(n)[:, None]
-    # Among many duplicates the point itself may be missing from its own list: drop the farthest instead.
-    own[~own.any(axis=1), -1] = True
-    indices = found[~own].reshape(n, k).astype(np.int32)
+    indices = exact_neighbors(X, k)
     distances = np.empty((n, k), np.float32)
     block = max(1, BLOCK_BYTES // (4 * max(k * d, 1)))
     for start in range(0, n, block):
@@ -37,6 +33,20 @@ def exact_graph(X: NDArray[np.float32], k: int, *, metric: str = "euclidean") ->
         distances[rows] = np.linalg.norm(X[indices[rows]] - X[rows, None, :], axis=2)
     order = np.argsort(distances, axis=1, kind="stable")
     return NeighborGraph(np.take_along_axis(indices, order, 1), np.take_along_axis(distances, order, 1), metric)
+
+
+def exact_neighbors(X: NDArray[np.float32], k: int) -> NDArray[np.int32]:
+    """The k exact nearest neighbours of every row of X (n, d), k <= n - 1, as `exact_graph` finds them, without distances: int32 (n, k).
+
+    Rows at distances that differ by less than single precision tells apart may stand in either order.
+    """
+    n = len(X)
+    k = min(k, n - 1)
+    found = _candidates(X, k + 1)
+    own = found == np.arange(n)[:, None]
+    # Among many duplicates the point itself may be missing from its own list: drop the farthest instead.
+    own[~own.any(axis=1), -1] = True
+    return found[~own].reshape(n, k).astype(np.int32)
 
 
 def _candidates(X: NDArray[np.float32], k: int) -> NDArray[np.int64]:

@@ -15,7 +15,7 @@ from fmnist_viz.export.projector import ProjectorTensor
 DATA = Path("/usr/share/datasets/fashion-mnist")
 NAMES = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
 SCORES = {"k": 15, "queries": 1000, "n": 5000}
-SCORES |= {f"{name}{end}": 0.9 for name in ("trustworthiness", "recall", "knn_accuracy") for end in ("", "_low", "_high")}
+SCORES |= {f"{name}{end}": 0.9 for name in ("trustworthiness", "recall", "triplet_accuracy", "knn_accuracy") for end in ("", "_low", "_high")}
 
 
 def garments(count: int) -> LabeledImages:

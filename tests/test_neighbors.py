@@ -10,7 +10,7 @@ from scipy.spatial.distance import cdist
 from fmnist_viz import neighbors
 from fmnist_viz.core.types import NeighborGraph, ReferenceDistances
 from fmnist_viz.data import DataConfig, load
-from fmnist_viz.neighbors import exact_graph, graph_recall, nearest, overlap, query_distances, reference_distances
+from fmnist_viz.neighbors import exact_graph, exact_neighbors, graph_recall, nearest, overlap, query_distances, reference_distances
 
 RNG = np.random.default_rng(0)
 
@@ -53,6 +53,16 @@ def test_the_graph_is_brute_force(name: str, fast: bool, monkeypatch: pytest.Mon
     assert (np.diff(graph.distances, axis=1) >= 0).all()
     assert (graph.distances[held == 0] == 0).all(), "duplicates are at exactly 0"
     assert (graph.indices.dtype, graph.distances.dtype, graph.exact) == (np.int32, np.float32, True)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_neighbours_without_distances_are_those_of_the_graph(name: str) -> None:
+    X = CASES[name]
+    far = cdist(X.astype(np.float64), X.astype(np.float64))
+    found = exact_neighbors(X, 15)
+    assert not (found == np.arange(len(X))[:, None]).any() and found.dtype == np.int32
+    of_graph, of_rows = (np.take_along_axis(far, indices, axis=1) for indices in (exact_graph(X, 15).indices, found))
+    np.testing.assert_allclose(of_rows, of_graph, rtol=1e-4, atol=1e-6 * np.abs(X).max())
 
 
 def test_garments(monkeypatch: pytest.MonkeyPatch) -> None:

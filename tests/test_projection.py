@@ -18,9 +18,11 @@ from fmnist_viz.neighbors import exact_graph, fast_path, reference_distances
 from fmnist_viz.projection import tsne as tsne_module
 from fmnist_viz.projection.basis import Basis, basis
 from fmnist_viz.projection.config import METHODS
-from fmnist_viz.projection.faithfulness import Yardstick, faithfulness, knn_correct, map_neighbors
+from fmnist_viz.projection.faithfulness import faithfulness, map_neighbors
 from fmnist_viz.projection.project import initial_coords, layout
 from fmnist_viz.projection.umap import load_umap, umap
+from fmnist_viz.projection.votes import knn_correct
+from fmnist_viz.projection.yardstick import Yardstick
 
 RNG = np.random.default_rng(0)
 needs_intelex = pytest.mark.skipif(not fast_path(), reason="scikit-learn-intelex is not installed")

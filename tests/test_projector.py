@@ -193,7 +193,7 @@ def test_views_become_bookmarks_with_our_coordinates(written: Any) -> None:
     assert all(key in s for s in states for key in REQUIRED)
     assert states[0]["label"].startswith("PCA in 3-D, ")
     assert states[1]["label"].startswith("UMAP, 15 neighbours")
-    assert states[1]["label"].endswith(", seed 0. trust .900 · recall@15 .90 · 15-NN .900")
+    assert states[1]["label"].endswith(", seed 0. trust .900 · recall@15 .90 · triplets .90")
     assert states[1]["selectedColorOptionName"] == "label"
     assert states[0]["pcaComponentDimensions"] == [0, 1, 2]
     got = np.array([[p["umap-0"], p["umap-1"]] for p in states[1]["projections"]], np.float32)
@@ -204,7 +204,7 @@ def test_views_become_bookmarks_with_our_coordinates(written: Any) -> None:
 
 def test_a_label_says_which_tab_its_map_opens_in() -> None:
     view = Projection(np.zeros((3, 2), np.float32), np.array(list("abc")), "dense", "tsne", {"perplexity": 30, "n_iter": 500, "pca_dims": 50}, 0, SCORES)
-    assert view_label(view) == "t-SNE (opens in the UMAP tab), perplexity 30, 500 iterations, seed 0. trust .900 · recall@15 .90 · 15-NN .900"
+    assert view_label(view) == "t-SNE (opens in the UMAP tab), perplexity 30, 500 iterations, seed 0. trust .900 · recall@15 .90 · triplets .90"
     assert view_label(dataclasses.replace(view, method="umap", scores={})) == "UMAP, perplexity 30, 500 iterations, seed 0"
 
 

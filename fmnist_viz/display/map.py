@@ -116,7 +116,7 @@ class MapDisplay:
             draw_note(ax, self.projection.note or "There are no points to draw.")
             return ()
         xy = self.projection.coords[:, :2].astype(np.float64)
-        self._set_limits(ax, xy)
+        self.set_limits(ax, xy)
         # Sorted by class, the last class would hide the others; the seed keeps the picture the same each time.
         order = np.random.default_rng(self.projection.seed).permutation(len(xy))
         if self.thumbnails is not None:
@@ -134,7 +134,7 @@ class MapDisplay:
             return draw_names(ax, xy, self.labels, self.class_names, size=BODY if len(self.class_names) <= 12 else SMALL)
         return ()
 
-    def _set_limits(self, ax: Axes, xy: NDArray[np.float64]) -> None:
+    def set_limits(self, ax: Axes, xy: NDArray[np.float64]) -> None:
         """Limits that hold every point and fill the axes at one scale, so that Matplotlib has nothing left to adjust."""
         low, high = xy.min(axis=0), xy.max(axis=0)
         box = ax.get_window_extent()

@@ -89,11 +89,11 @@ class MapGridDisplay:
         said += [self._method_text(method) for method in self.methods]
         scored = [p.scores for p in every if p.scores]
         if scored:
-            votes = [s["k"] for s in scored if "knn_accuracy" in s]
+            triplets = "; triplets: how often the nearer of two random points is the nearer one on the map, by chance half of the time"
             said.append(
                 f"Below each map: trustworthiness, share of the {_span(s['k'] for s in scored)} nearest neighbours kept (recall)"
-                + (f" and accuracy of a vote of the {_span(votes)} nearest neighbours" if votes else "")
-                + f", over {_span(s['queries'] for s in scored)} queries against the representation itself"
+                + (triplets if any("triplet_accuracy" in s for s in scored) else "")
+                + f"; over {_span(s['queries'] for s in scored)} queries against the representation itself"
             )
         if any(p.coords.shape[1] > 2 for p in every):
             said.append("Of 3-D maps axes 1 and 2 are drawn, their scores are of the 3-D map")
@@ -163,7 +163,7 @@ class MapGridDisplay:
 
 
 def panel_lines(projection: Projection) -> list[str]:
-    """What stands below a panel: ``trust .983 · recall@15 .39 · 15-NN .80``, and for a PCA the variance that its axes hold."""
+    """What stands below a panel: ``trust .983 · recall@15 .39 · triplets .74``, and for a PCA the variance that its axes hold."""
     lines = [short_scores(projection.scores)] if projection.scores else []
     shares = projection.parameters.get("variance") or ()
     if projection.method == "pca" and len(shares):

@@ -13,18 +13,22 @@ from numpy.typing import NDArray
 from fmnist_viz.analysis.axis import AxisPlane
 from fmnist_viz.analysis.confusion import Confusion
 from fmnist_viz.analysis.learning import Learning
+from fmnist_viz.analysis.overlap import Overlap
 from fmnist_viz.core.progress import Progress, Silent
 from fmnist_viz.core.store import disk_errors
 from fmnist_viz.core.types import LabeledImages, Projection
 from fmnist_viz.display.axis import AxisDisplay
 from fmnist_viz.display.confusion import ConfusionDisplay
+from fmnist_viz.display.distortion import DistortionDisplay
 from fmnist_viz.display.lettering import clean, missing_signs
 from fmnist_viz.display.map import MapDisplay
 from fmnist_viz.display.map_grid import MapGridDisplay
+from fmnist_viz.display.overlap import OverlapDisplay
 from fmnist_viz.display.sample_grid import SampleGridDisplay
 from fmnist_viz.display.style import DPI, styled
 from fmnist_viz.display.training_curves import TrainingCurvesDisplay
 from fmnist_viz.export.slug import slug
+from fmnist_viz.projection.distortion import Distortion
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -53,6 +57,8 @@ class FigureContent:
     weight_classes : weight matrix -> int64 (units,), the class that each unit favours, -1 for none
     weight_pictures : weight matrix -> uint8 (units, h, w) or (units, h, w, 3), drawn in place of points
     planes : representation -> AxisPlane of the samples on custom axes
+    distortions : representation -> method -> Distortion of the samples;  held : representation -> share of the true neighbours held in it
+    overlaps : representation -> method -> Overlap of the classes
     warnings : lines for every caption: a stand-in for the data, a sample of it
     """
 
@@ -70,6 +76,9 @@ class FigureContent:
     warnings: Sequence[str] = ()
     learning: Learning | None = None
     planes: Mapping[str, AxisPlane] = field(default_factory=dict)
+    distortions: Mapping[str, Mapping[str, Distortion]] = field(default_factory=dict)
+    held: Mapping[str, float] = field(default_factory=dict)
+    overlaps: Mapping[str, Mapping[str, Overlap]] = field(default_factory=dict)
 
     def displays(self) -> Iterator[tuple[str, Display]]:
         """Every figure's name without suffix, and what draws it; names differ even where case does not count."""
@@ -103,6 +112,10 @@ class FigureContent:
         for name, maps in self.projections.items():
             for method, projection in maps.items():
                 yield f"map_{slug(name)}_{slug(method)}", MapDisplay(projection, labels, self.class_names, self.correct)
+            if self.distortions.get(name):
+                yield f"distortion_{slug(name)}", DistortionDisplay(maps, self.distortions[name], self.held.get(name, 1.0))
+            if any(o.rows for o in self.overlaps.get(name, {}).values()):
+                yield f"overlap_{slug(name)}", OverlapDisplay(self.overlaps[name])
 
     def _weight_maps(self) -> Iterator[tuple[str, Display]]:
         if not self.weights:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from fmnist_viz.analysis.axis import AxisPlane
 from fmnist_viz.analysis.confusion import Confusion
 from fmnist_viz.analysis.learning import Learning
+from fmnist_viz.analysis.overlap import Overlap
 from fmnist_viz.core.store import staged_folder, write_file
 from fmnist_viz.core.types import LabeledImages, Projection
 from fmnist_viz.display.lettering import join
@@ -26,14 +27,18 @@ from fmnist_viz.pipeline.axes import axis_table, axis_words
 from fmnist_viz.pipeline.config import versions
 from fmnist_viz.pipeline.context import Context
 from fmnist_viz.pipeline.features import Seen
+from fmnist_viz.pipeline.overlap import overlap_notes, overlap_reading, shown_overlaps
 from fmnist_viz.pipeline.pictures import join_pictures
 from fmnist_viz.pipeline.units import unit_frame
 from fmnist_viz.projection.caption import METHOD_NAMES, parameter_text, reading
+from fmnist_viz.projection.distortion import Distortion
+from fmnist_viz.projection.faithfulness import ENDS, SCORES
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Maps = Mapping[str, Mapping[str, Projection]]
+OVERLAP_TITLE = "Overlap of classes: on the maps and in truth"
 
 
 @dataclass(frozen=True)
@@ -53,11 +58,18 @@ class Shown:
     training: Mapping[str, Any] = field(default_factory=dict)
     solid_maps: Maps = field(default_factory=dict)  # in 3-D, of the same images: for the Projector, never drawn flat
     planes: Mapping[str, AxisPlane] = field(default_factory=dict)  # custom axes
+    near: Mapping[str, NDArray[np.int32]] = field(default_factory=dict)  # true neighbours (n, 50 at most) by representation
+    distortions: Mapping[str, Mapping[str, Distortion]] = field(default_factory=dict)
+    overlaps: Mapping[str, Mapping[str, Overlap]] = field(default_factory=dict)
 
     @property
     def learning(self) -> Learning | None:
         """How the training went; None where the model came trained."""
         return Learning.of(self.history, self.training) if self.history else None
+
+    def held(self, name: str) -> float:
+        """The share of a representation's true neighbours that `near` holds, over the sampled queries: below 1 where vectors had been reduced."""
+        return float(self.graphs.get(name, {}).get("near_recall") or 1.0)
 
     @property
     def favourites(self) -> dict[str, NDArray[np.int64]]:
@@ -65,7 +77,10 @@ class Shown:
 
 
 def publish_maps(ctx: Context, shown: Shown) -> None:
-    """`projections/<representation>_<method>.csv`: sample_id, x, y (z); for weights as well. `_3d` and `_axis`: maps in 3-D and custom axes."""
+    """`projections/<representation>_<method>.csv`: sample_id, x, y (z), missing, false; for weights as well. `_3d` and `_axis`: maps in 3-D and custom axes.
+
+    missing, false : how many of a point's k nearest are far away in the other space (see `projection.distortion`); flat maps of images only.
+    """
     import pandas as pd
 
     with ctx.timed("maps"), staged_folder(ctx.folder.path / "projections") as folder:
@@ -74,21 +89,28 @@ def publish_maps(ctx: Context, shown: Shown) -> None:
             placed |= {f"{slug(p.representation)}_{p.method}": p for p in maps.values()}
         for maps in shown.solid_maps.values():
             placed |= {f"{slug(p.representation)}_{p.method}_3d": p for p in maps.values()}
+        local = {f"{slug(name)}_{method}": found for name, maps in shown.distortions.items() for method, found in maps.items()}
         for name, p in placed.items():
             # shortest texts that read back as the same float32: the Projector's views hold the same numbers
-            columns = {"sample_id": p.sample_ids, **dict(zip("xyz", p.coords.astype(str).T, strict=False))}
+            columns: dict[str, Any] = {"sample_id": p.sample_ids, **dict(zip("xyz", p.coords.astype(str).T, strict=False))}
+            if name in local:
+                columns |= {"missing": local[name].missing, "false": local[name].false}
             write_file(folder / f"{name}.csv", pd.DataFrame(columns).to_csv(index=False, lineterminator="\n"))
     facts, solid = (
-        {name: {m: {"parameters": p.parameters, "scores": p.scores, "note": p.note} for m, p in maps.items()} for name, maps in every.items()}
-        for every in ({**shown.maps, **shown.weight_maps}, shown.solid_maps)
+        {name: {m: _map_facts(p) for m, p in maps.items()} for name, maps in every.items()} for every in ({**shown.maps, **shown.weight_maps}, shown.solid_maps)
     )
     table = axis_table(shown).astype(object)
     axes = table.where(table.notna(), None).to_dict("records")
     ctx.folder.record("maps", ctx.facts("maps", maps=facts, solid_maps=solid, axes=axes, graphs=dict(shown.graphs)))
 
 
+def _map_facts(p: Projection) -> dict[str, Any]:
+    return {"parameters": p.parameters, "scores": p.scores, "reading": reading(p), "note": p.note}
+
+
 def faithfulness_table(shown: Shown, every: Maps) -> pd.DataFrame:
-    """One row per map of `every`: representation, method, parameters, n, queries, k, scores with intervals, the plain-words reading.
+    """One row per map of `every`: representation, method, parameters, n, queries, k, the plain-words reading, and of every score
+    its value, interval and what shuffled points and PCA reach; missing and false neighbours are means over all points.
 
     Seconds are in the manifest: here they would make the files of equal runs differ.
     """
@@ -99,8 +121,10 @@ def faithfulness_table(shown: Shown, every: Maps) -> pd.DataFrame:
         graph = shown.graphs.get(name, {})
         for method, p in maps.items():
             scores = {k: p.scores.get(k) for k in ("n", "queries", "k")} if p.scores else {"n": len(p.coords), "queries": None, "k": None}
-            for score in ("trustworthiness", "recall", "knn_accuracy"):
-                scores |= {key: p.scores.get(key) for key in (score, f"{score}_low", f"{score}_high")}
+            scores |= {f"{score}{end}": p.scores.get(f"{score}{end}") for score in SCORES for end in ENDS}
+            found = shown.distortions.get(name, {}).get(method)
+            mean = (None, None) if found is None or p.coords.shape[1] > 2 else found.shares.mean(axis=0).tolist()
+            scores |= {"missing_neighbors": mean[0], "false_neighbors": mean[1]}
             graph_facts = {"graph_recall": graph.get("recall"), "graph_recall_low": graph.get("recall_low"), "graph_recall_high": graph.get("recall_high")}
             how = "" if p.note else parameter_text(p)
             rows.append(
@@ -126,6 +150,8 @@ def tables(shown: Shown, *, left_out: Sequence[tuple[str, str]] = ()) -> dict[st
         found["faithfulness_3d"] = faithfulness_table(shown, shown.solid_maps)
     if shown.planes:
         found["axes"] = axis_table(shown)
+    if shown.overlaps:
+        found["overlap"] = pd.concat([o.frame() for maps in shown.overlaps.values() for o in maps.values()], ignore_index=True)
     if shown.confusion is not None:
         found |= {"confusion": shown.confusion.frame(), "pairs": shown.confusion.pairs(), "per_class": shown.confusion.per_class()}
         found["misclassified"] = misclassified(shown)
@@ -207,6 +233,9 @@ def begin_figures(ctx: Context, shown: Shown) -> Future[list[str]]:
         learning=shown.learning,
         samples=shown.images if shown.images.pictured else None,
         planes=shown.planes,
+        distortions=shown.distortions,
+        held={name: shown.held(name) for name in shown.distortions},
+        overlaps=shown.overlaps,
         warnings=tuple(ctx.warnings),
     )
     return ctx.runner.submit(draw_figures, FigureTask(ctx.scratch / "figures", content))
@@ -244,8 +273,14 @@ def publish_report(ctx: Context, shown: Shown, ready: Mapping[str, pd.DataFrame]
         layers=layer_rows(shown),
         tables={
             "Faithfulness of every map": ready["faithfulness"],
+            **({OVERLAP_TITLE: shown_overlaps(shown.overlaps)} if shown.overlaps else {}),
             **({"Custom axes, and how well each separates": axis_words(shown)} if shown.planes else {}),
         },
+        readings={OVERLAP_TITLE: overlap_reading(shown.overlaps)},
+        notes={OVERLAP_TITLE: overlap_notes(shown.overlaps)},
+        near=shown.near,
+        held={name: shown.held(name) for name in shown.near},
+        distortions=shown.distortions,
         warnings=tuple(ctx.warnings),
         made=made,
         untrained="" if ctx.model or ctx.config.fit else "Nothing was trained here: vectors and predictions were made elsewhere.",

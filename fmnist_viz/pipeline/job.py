@@ -286,6 +286,7 @@ def _mapped(mapper: Mapper, images: LabeledImages, seen: Seen, weights: list[Wei
     from fmnist_viz.pipeline.axes import place
     from fmnist_viz.pipeline.exports import Shown
     from fmnist_viz.pipeline.maps import weight_source
+    from fmnist_viz.pipeline.overlap import overlaps
 
     ctx, model = mapper.ctx, seen.model
     with ctx.timed("maps"):
@@ -311,6 +312,9 @@ def _mapped(mapper: Mapper, images: LabeledImages, seen: Seen, weights: list[Wei
         training,
         {name: maps[name].solid for name in pending if maps[name].solid},
         place(ctx, images, seen, counted),
+        {name: near for name in pending if (near := maps[name].near) is not None},
+        {name: {method: local.distortion for method, local in maps[name].local.items()} for name in pending},
+        overlaps({name: maps[name] for name in pending}, images),
     )
 
 

@@ -7,7 +7,7 @@ import json
 import shutil
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -20,14 +20,17 @@ from fmnist_viz.core.config import canonical
 from fmnist_viz.core.intervals import mean_interval
 from fmnist_viz.core.store import write_file
 from fmnist_viz.core.types import NeighborGraph, Projection, ReferenceDistances
-from fmnist_viz.neighbors import exact_graph, graph_recall, reference_distances
+from fmnist_viz.neighbors import exact_graph, graph_recall, nearest, overlap, reference_distances
 from fmnist_viz.pipeline.config import code_digest, versions
 from fmnist_viz.pipeline.context import Context
 from fmnist_viz.pipeline.features import Source, query_rows
+from fmnist_viz.pipeline.local import Local, has_local, load_local, save_local
 from fmnist_viz.projection.basis import Basis, basis
 from fmnist_viz.projection.config import MapConfig
-from fmnist_viz.projection.faithfulness import K, Yardstick, faithfulness
-from fmnist_viz.projection.project import TOO_FEW, graph_size, layout
+from fmnist_viz.projection.distortion import WIDE, distortion, true_neighbors
+from fmnist_viz.projection.faithfulness import faithfulness, map_neighbors
+from fmnist_viz.projection.project import TOO_FEW, graph_size, initial_coords, layout
+from fmnist_viz.projection.yardstick import K, Yardstick
 from fmnist_viz.reduce import unit_rows
 
 
@@ -78,10 +81,15 @@ class Job:
 
 @dataclass(frozen=True)
 class Made:
-    """A representation's maps by method: those that are drawn everywhere, and those in 3-D that only the Projector shows."""
+    """A representation's maps by method: those that are drawn everywhere, and those in 3-D that only the Projector shows.
+
+    `near` int32 (n, 50 at most) holds the true neighbours, as far as they were sought; `local` the flat maps point by point, where there are points.
+    """
 
     flat: dict[str, Projection]
     solid: dict[str, Projection]
+    near: NDArray[np.int32] | None
+    local: dict[str, Local]
 
 
 @dataclass
@@ -95,6 +103,8 @@ class Pending:
     metric: str
     jobs: tuple[Job, ...]  # in the order in which they were asked for
     futures: dict[Job, Future[dict[str, Any]]]
+    seed: int = 0
+    _pca: dict[int, dict[str, Any]] = field(default_factory=dict)
 
     @cached_property
     def reference(self) -> ReferenceDistances:
@@ -106,9 +116,22 @@ class Pending:
 
     @cached_property
     def yardstick(self) -> Yardstick:
-        made = Yardstick(self.reference)
+        made = Yardstick(self.reference, seed=self.seed)
         del self.__dict__["reference"]  # 280 MB at 70,000 points, and the yardstick holds its own copy
         return made
+
+    @cached_property
+    def near(self) -> NDArray[np.int32] | None:
+        """The true neighbours of all rows; None where there is no graph."""
+        path = self.graph.path / "near.npy"
+        return np.load(path) if path.exists() else None
+
+    def pca_scores(self, dims: int) -> dict[str, Any]:
+        """The scores of the leading principal components, in as many dimensions as the map that is held against them."""
+        if dims not in self._pca:
+            base, _ = load_graph(self.graph.path)
+            self._pca[dims] = faithfulness(initial_coords(base, dims, seed=self.seed), self.labels, self.yardstick)
+        return self._pca[dims]
 
 
 class Mapper:
@@ -130,7 +153,7 @@ class Mapper:
         graph = self._graph(source, queries)
         jobs = [Job(method, self.config) for method in self.config.method_names]
         jobs += [Job(method, self.config.in_3d, solid=True) for method in self.config.solid_names if solid]
-        pending = Pending(source, labels, queries, graph, graph.record["metric"], tuple(jobs), {})
+        pending = Pending(source, labels, queries, graph, graph.record["metric"], tuple(jobs), {}, ctx.seed)
         for job in sorted(jobs, key=lambda job: (["umap", "tsne", "pca"].index(job.method), job.solid)):
             if job.method == "pca" or (job.method == "tsne" and not wait_for_worker) or ctx.cache.has("projections", self._key(pending, job)):
                 continue
@@ -142,7 +165,7 @@ class Mapper:
 
     def finish(self, waiting: list[Pending]) -> list[Made]:
         """The maps of each representation, methods in the order in which they were asked for."""
-        made: list[dict[Job, Projection]] = [{} for _ in waiting]
+        made: list[dict[Job, Entry]] = [{} for _ in waiting]
         every = {(job.method, job.solid) for pending in waiting for job in pending.jobs}
         total, done = sum(len(pending.jobs) for pending in waiting), 0
         for method, solid in sorted(every, key=lambda kind: (kind[1], ["pca", "tsne", "umap"].index(kind[0]))):
@@ -154,10 +177,12 @@ class Mapper:
                     maps[job] = self._fetch(pending, job)
                     done += 1
                     self.ctx.progress.step("maps", done, total, f"{pending.source.representation.name}: {method}{' in 3-D' if solid else ''}")
-        return [
-            Made(*({job.method: maps[job] for job in pending.jobs if job.solid == solid} for solid in (False, True)))
-            for pending, maps in zip(waiting, made, strict=True)
-        ]
+        return [self._gathered(pending, maps) for pending, maps in zip(waiting, made, strict=True)]
+
+    def _gathered(self, pending: Pending, entries: dict[Job, Entry]) -> Made:
+        flat, solid = ({job.method: self._projection(pending, job, entries[job]) for job in pending.jobs if job.solid == kind} for kind in (False, True))
+        local = {job.method: load_local(entries[job]) for job in pending.jobs if not job.solid and has_local(entries[job])}
+        return Made(flat, solid, pending.near, local)
 
     def _task(self, pending: Pending, job: Job) -> MapTask:
         out = self.ctx.scratch / f"{pending.graph.key}_{job.method}{job.config.dims}.npy"
@@ -199,8 +224,10 @@ class Mapper:
             "versions": versions("scikit-learn-intelex", "openTSNE", "umap-learn", "numba"),
         }
 
-    def _fetch(self, pending: Pending, job: Job) -> Projection:
-        entry = self.ctx.cache.fetch("projections", self._key(pending, job), lambda temp: self._make(temp, pending, job))
+    def _fetch(self, pending: Pending, job: Job) -> Entry:
+        return self.ctx.cache.fetch("projections", self._key(pending, job), lambda temp: self._make(temp, pending, job))
+
+    def _projection(self, pending: Pending, job: Job, entry: Entry) -> Projection:
         record, source = entry.record, pending.source.representation
         coords = np.load(entry.path / "coords.npy")
         return Projection(coords, source.sample_ids, source.name, job.method, record["parameters"], self.ctx.seed, record["scores"], record["note"])
@@ -210,8 +237,14 @@ class Mapper:
         future = pending.futures.get(job)
         record = future.result() if future else run_map(task)
         shutil.copyfile(task.out, temp / "coords.npy")
-        scores = {} if record["note"] else faithfulness(np.load(task.out), pending.labels, pending.yardstick)
-        return {**record, "scores": scores}
+        if record["note"] or pending.near is None:
+            return {**record, "scores": {}}
+        coords = np.load(task.out)
+        near = map_neighbors(coords, min(WIDE, len(coords) - 1))
+        found = distortion(pending.near, near)
+        save_local(temp, Local(near[:, : found.k], found))
+        scores = faithfulness(coords, pending.labels, pending.yardstick, near=near, pca=pending.pca_scores(coords.shape[1]))
+        return {**record, "scores": scores, "k": found.k, "wide": found.wide}
 
 
 def _make_graph(temp: Path, source: Source, config: MapConfig, k: int, queries: NDArray[np.int64]) -> dict[str, Any]:
@@ -236,6 +269,10 @@ def _make_graph(temp: Path, source: Source, config: MapConfig, k: int, queries: 
         found = graph_recall(graph, pending.reference, K)
         record["recall"], record["recall_low"], record["recall_high"] = mean_interval(found)
         record |= {"k": graph.k, "recall_k": min(K, graph.k), "queries": len(found)}
+        near = true_neighbors(unit_rows(representation.X) if base.metric == "cosine" else representation.X, graph)
+        save("near.npy", near)
+        held = overlap(nearest(pending.reference, record["recall_k"]), near[queries, : record["recall_k"]])
+        record["near_recall"] = float(held.mean())  # below 1 where the vectors had been reduced before
     record["basis"] = hashlib.sha256(base.X.tobytes() + canonical([base.X.shape, base.variance, base.metric, base.note]).encode()).hexdigest()
     record["init"] = hashlib.sha256(np.ascontiguousarray(base.X[:, :3]).tobytes()).hexdigest()
     write_file(temp / "graph.json", json.dumps(record))

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fmnist_viz.core.types import Projection
+from fmnist_viz.projection.badge import sentence
 
 METHOD_NAMES = {"pca": "PCA", "tsne": "t-SNE", "umap": "UMAP"}
 _SHOWN = {  # parameter -> how it is said; the order is the order of the caption
@@ -24,63 +25,63 @@ def parameter_text(projection: Projection) -> str:
     return ", ".join([*words, f"seed {projection.seed}"])
 
 
+FIGURES = {  # the badge's three: in full, in few signs, digits
+    "trustworthiness": ("trustworthiness", "trust", 3),
+    "recall": ("recall@{k}", "recall@{k}", 2),
+    "triplet_accuracy": ("random triplets", "triplets", 2),
+}
+
+
 def score_text(scores: Mapping[str, Any]) -> str:
-    """``Trustworthiness 0.983 (0.982–0.984), recall@15 0.39 (0.38–0.40), 15-NN accuracy 0.800 (0.792–0.808); 1,000 queries of n = 10,000``."""
+    """The badge's three figures, each with its interval and its two yardsticks, and how they were sampled.
+
+    ``Trustworthiness 0.983 (0.982–0.984; PCA 0.913, shuffled 0.500), recall@15 ..., random triplets ...; 1,000 queries of n = 10,000, 100 triplets each ...``
+    """
     if not scores:
         return "No scores"
-    k = scores["k"]
 
-    def one(label: str, name: str, digits: int) -> str:
+    def one(name: str, label: str, digits: int) -> str:
         value, low, high = (f"{scores[key]:.{digits}f}" for key in (name, f"{name}_low", f"{name}_high"))
-        return f"{label} {value} ({low}–{high})"
+        ends = (("PCA", "_pca"), ("shuffled", "_chance"))
+        yardsticks = ", ".join(f"{word} {_plain(scores[name + end], digits)}" for word, end in ends if name + end in scores)
+        return f"{label.format(**scores)} {value} ({low}–{high}{'; ' if yardsticks else ''}{yardsticks})"
 
-    parts = [one("Trustworthiness", "trustworthiness", 3), one(f"recall@{k}", "recall", 2)]
-    if "knn_accuracy" in scores:  # maps of weights have no labels to score
-        parts.append(one(f"{k}-NN accuracy", "knn_accuracy", 3))
-    return f"{', '.join(parts)}; {scores['queries']:,} queries of n = {scores['n']:,}"
+    said = ", ".join(one(name, long, digits) for name, (long, _, digits) in FIGURES.items() if name in scores)
+    how = f"{scores['queries']:,} queries of n = {scores['n']:,}"
+    if "triplets" in scores:
+        how += f", {scores['triplets']:,} triplets each, seed {scores['seed']}"
+    return f"{said[:1].upper()}{said[1:]}; {how}"
+
+
+def _plain(value: float, digits: int) -> str:
+    """``0.91``; ``0.0015`` where two digits would be none."""
+    return f"{value:.{digits}f}" if value >= 0.005 or value == 0 else f"{value:.2g}"
 
 
 def short_scores(scores: Mapping[str, Any]) -> str:
-    """``trust .983 · recall@15 .39 · 15-NN .800``: the same scores where there is room for one line; empty where nothing was measured."""
-    if not scores:
-        return ""
+    """``trust .983 · recall@15 .39 · triplets .74``: the same figures where there is room for one line; empty where nothing was measured."""
 
     def short(name: str, digits: int) -> str:
         text = f"{scores[name]:.{digits}f}"
         return text[1:] if text.startswith("0.") else text
 
-    parts = [f"trust {short('trustworthiness', 3)}", f"recall@{scores['k']} {short('recall', 2)}"]
-    if "knn_accuracy" in scores:
-        parts.append(f"{scores['k']}-NN {short('knn_accuracy', 3)}")
-    return " · ".join(parts)
+    return " · ".join(f"{label.format(**scores)} {short(name, digits)}" for name, (_, label, digits) in FIGURES.items() if name in scores)
 
 
 def reading(projection: Projection) -> str:
-    """What may be read off the map, in plain words.
-
-    The words follow trustworthiness (Venna & Kaski 2001) and neighbour recall: thresholds are conventions of this
-    program, stated in docs/architecture.md, and the share of lost neighbours is said beside the word, for a threshold
-    hides how near a map is to it. Distances between groups are never vouched for in t-SNE and UMAP.
-    """
+    """What may be read off the map, in plain words: the badge's one sentence (see `badge`). Never raises for a map without scores."""
     if projection.note:
         return projection.note
     scores = projection.scores
     if not scores:
         return "Faithfulness was not measured."
-    trust, recall = scores["trustworthiness"], scores["recall"]
-    lost = f"{100 * (1 - recall):.0f} % of the {scores['k']} nearest neighbours are not kept"
-    if trust >= 0.95 and recall >= 0.3:
-        local = f"Local structure: good, {lost}"
-    elif trust >= 0.9:
-        local = f"Local structure: fair, {lost}"
-    else:
-        local = f"Local structure: poor, neighbours on the map are often not neighbours and {lost}"
+    said = sentence(scores, projection.method)
     # Every picture of ours is flat; in the third axis points may be near that look far apart here.
     solid = " Scores are of the 3-D map, not of a flat view of it." if projection.coords.shape[1] > 2 else ""
-    if projection.method == "pca":
-        shares = projection.parameters.get("variance") or ()
-        return f"{local}; axes are linear and show {100 * sum(shares[: projection.coords.shape[1]]):.0f} % of the variance.{solid}"
-    return f"{local}; distances between groups and their sizes: not to be read.{solid}"
+    shares = projection.parameters.get("variance") or ()
+    if projection.method == "pca" and len(shares):
+        return f"{said}; axes are linear and show {100 * sum(shares[: projection.coords.shape[1]]):.0f} % of the variance.{solid}"
+    return f"{said}.{solid}"
 
 
 def caption(projection: Projection) -> str:

@@ -70,7 +70,7 @@ def map_title(method: str, dims: int) -> str:
 
 
 def view_label(view: Projection) -> str:
-    """``t-SNE (opens in the UMAP tab), perplexity 30, 500 iterations, euclidean, seed 0. trust .983 · recall@15 .39 · 15-NN .800``."""
+    """``t-SNE (opens in the UMAP tab), perplexity 30, 500 iterations, euclidean, seed 0. trust .983 · recall@15 .39 · triplets .74``."""
     told = parameter_text(dataclasses.replace(view, parameters={k: v for k, v in view.parameters.items() if k in TOLD}))
     told = map_title(view.method, view.coords.shape[1]) + told[len(METHOD_NAMES.get(view.method, view.method)) :]
     return ". ".join(filter(None, [told, short_scores(view.scores)]))

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from fmnist_viz.export.pictures import Shot
+    from fmnist_viz.projection.distortion import Distortion
 
 # Bidirectional controls reorder the text around them: a class name must not be able to disguise another one.
 _BIDI = {*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F, 0x061C}
@@ -45,6 +46,9 @@ class ReportContent:
     weights : weight matrix -> method -> map of its rows
     weight_classes : weight matrix -> int (rows,): the class that each row favours
     learning : what the training curves say, in sentences
+    readings, notes : what a table says in words, and lines below it, by the table's title; tables without a reading get one of their numbers
+    near : representation -> int (n, k) true neighbours of the images, nearest first;  held : share 0..1 of the true ones among them, by representation
+    distortions : representation -> method -> missing and false neighbours of the images
     pictures : drawings with their captions, in the order in which they are shown
 
     Raises
@@ -68,6 +72,11 @@ class ReportContent:
     learning: str = ""
     watched: str = "validation"  # what the history's val_ columns are of: "validation" or "test"
     pictures: Sequence[Shot] = ()
+    readings: Mapping[str, str] = field(default_factory=dict)
+    notes: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    near: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    held: Mapping[str, float] = field(default_factory=dict)
+    distortions: Mapping[str, Mapping[str, Distortion]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not len(self.images):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from fmnist_viz.core.store import write_file
 from fmnist_viz.export.document import environment, stylesheet
 from fmnist_viz.export.report.content import ReportContent
 from fmnist_viz.export.report.curves import curve_panels
+from fmnist_viz.export.report.distortion import distortion_index
 from fmnist_viz.export.report.gallery import galleries
 from fmnist_viz.export.report.maptable import is_map_table, map_table
 from fmnist_viz.export.report.readings import (
@@ -31,16 +33,13 @@ from fmnist_viz.export.report.table import Table, layer_table, table_of
 from fmnist_viz.export.report.weightmap import weight_maps
 from fmnist_viz.projection.caption import METHOD_NAMES
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 HERE = Path(__file__).parent
 # Nothing may be asked of any network and no text may become code; `connect-src` forbids even fetch("data:...").
 POLICY = (
     "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:; font-src data:; "
     "connect-src 'none'; base-uri 'none'; form-action 'none'"
 )
-SCRIPTS = ("data", "tip", "map", "names", "matrix", "selection", "tables", "page")
+SCRIPTS = ("data", "distortion", "tip", "map", "names", "matrix", "selection", "tables", "page")
 TOP_PAIRS = 8
 
 
@@ -65,6 +64,7 @@ def _context(content: ReportContent) -> dict[str, Any]:
 
     counted = None if content.predictions is None else Confusion(confusion(content.predictions).counts, content.class_names)
     columns = map_columns(content)
+    distortion = distortion_index(content)
     sheets = thumbnail_sheets(content.images)
     return {
         "content": content,
@@ -74,7 +74,7 @@ def _context(content: ReportContent) -> dict[str, Any]:
         "css": stylesheet(HERE),
         "bokeh_js": [Markup(text) for text in _bokeh_scripts()],
         "script": Markup("\n".join((HERE / "script" / f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS)),
-        "data": _data(content, counted, map_index(content, columns), sheets),
+        "data": {**_data(content, counted, map_index(content, columns), sheets), "distortion": distortion},
         "figure": map_item(content, columns),
         "sheets": [Markup(base64.b64encode(sheet).decode()) for sheet in sheets.sheets],
         "panels": curve_panels(content.history, content.watched),
@@ -85,17 +85,24 @@ def _context(content: ReportContent) -> dict[str, Any]:
         "galleries": galleries(content.pictures),
         "neutral": NEUTRAL,
         "no_favourite": any((np.asarray(favoured) < 0).any() for favoured in content.weight_classes.values()),
-        "tables": [(title, *_table(frame), table_reading(frame, content.projections)) for title, frame in content.tables.items()],
+        "tables": _tables(content),
         "names": content.class_names,
         "colors": class_colors(len(content.class_names)),
         "counted": counted is not None,
         "has_proba": content.predictions is not None and content.predictions.has_proba,
+        "has_distortion": bool(distortion["maps"]),
+        "near_count": distortion["count"] if distortion["near"] else 0,
         **({"top_pairs": []} if counted is None else _confusion_context(counted)),
     }
 
 
-def _table(frame: pd.DataFrame) -> tuple[Table, tuple[str, ...]]:
-    return map_table(frame) if is_map_table(frame) else (table_of(frame), ())
+def _tables(content: ReportContent) -> list[tuple[str, Table, Sequence[str], str]]:
+    """Title, table, lines below it and reading of every further table."""
+    found: list[tuple[str, Table, Sequence[str], str]] = []
+    for title, frame in content.tables.items():
+        table, notes = map_table(frame) if is_map_table(frame) else (table_of(frame), ())
+        found.append((title, table, (*notes, *content.notes.get(title, ())), content.readings.get(title) or table_reading(frame, content.projections)))
+    return found
 
 
 def _confusion_context(counted: Confusion) -> dict[str, Any]:

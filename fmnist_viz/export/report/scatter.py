@@ -49,6 +49,8 @@ def color_columns(content: ReportContent) -> dict[str, NDArray[np.uint32]]:
         columns |= {"color_prediction": palette[p.y_pred], "color_correct": _packed(list(RIGHT_OR_WRONG))[(~p.correct).astype(int)]}
         if p.has_proba:
             columns["color_confidence"] = _ramp(p.confidence)
+    if content.distortions:
+        columns["color_distortion"] = np.zeros(len(content.images), np.uint32)  # each map has its own: the page's script fills it in
     return columns
 
 
@@ -107,7 +109,7 @@ def map_item(content: ReportContent, columns: dict[str, NDArray[np.float32]]) ->
 
 
 def _figure(content: ReportContent, columns: dict[str, NDArray[np.float32]]) -> Any:
-    from bokeh.models import CDSView, ColumnDataSource, IndexFilter, Range1d, Scatter
+    from bokeh.models import CDSView, ColumnDataSource, IndexFilter, Range1d, Scatter, Segment
     from bokeh.plotting import figure
 
     n = len(content.images)
@@ -135,6 +137,8 @@ def _figure(content: ReportContent, columns: dict[str, NDArray[np.float32]]) -> 
         nonselection_glyph=Scatter(line_alpha=0.2, **ring),
         view=errors, name="errors", visible=False,
     )  # fmt: skip
+    links = ColumnDataSource(data={"x0": [], "y0": [], "x1": [], "y1": []}, name="links")
+    f.add_glyph(links, Segment(x0="x0", y0="y0", x1="x1", y1="y1", line_color="#1c2026", line_alpha=0.55, line_width=1), name="link_lines")
     spot = ColumnDataSource(data={"x": [], "y": []}, name="spot")
     f.add_glyph(spot, Scatter(x="x", y="y", size=18, fill_color=None, line_color="#1c2026", line_width=2), name="spot_ring")
     _add_tools(f, points)

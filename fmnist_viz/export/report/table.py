@@ -57,7 +57,7 @@ def _cell(row: Any, name: str, bounds: tuple[str, str] | None, *, numeric: bool,
     text = number_text(value, percent=percent)
     if text == "–":
         return Cell(text)
-    if bounds and not percent and abs(value) <= 1:
+    if bounds and not percent and abs(value) <= 2:  # rates, and mixing, which may exceed 1 by chance
         text, low, high = (f"{row[b]:.3f}" for b in (name, *bounds))
         text += f" ({low}–{high})"
     elif bounds:

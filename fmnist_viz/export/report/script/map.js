@@ -9,6 +9,8 @@ function bindMap() {
   map.points = named("points");
   map.errors = named("errors");
   map.ring = named("spot_ring");
+  map.links = named("links");
+  map.lines = named("link_lines");
   map.tools = {lasso: named("lasso"), box: named("box"), pan: named("pan")};
   map.glyphs = [map.points, map.errors].flatMap((r) => [r.glyph, r.selection_glyph, r.nonselection_glyph]).filter((g) => g && g.type);
 }
@@ -36,16 +38,22 @@ function showMap(representation = map.representation, method = map.method) {
     button.setAttribute("aria-pressed", button.dataset.method === map.method);
     button.disabled = !(button.dataset.method in maps);
   }
+  map.local = localOf(data.representations[representation]?.name, map.method);
+  byId("color").querySelector('[value="distortion"]')?.toggleAttribute("disabled", !map.local);
+  if (map.by === "distortion") colorMap(map.local ? "distortion" : "class");
   map.spot.data = {x: [], y: []};
+  showLinks();
   fitMap();
 }
 
 function colorMap(by) {
   map.by = by;
   byId("color").value = by;
+  if (by === "distortion") fillDistortion();
   for (const r of [map.points]) for (const g of [r.glyph, r.selection_glyph, r.nonselection_glyph]) g.fill_color = {field: `color_${by}`};
   const legend = byId("legend"), chip = (color, text) => { const i = element("i"); i.style.background = color; return element("span", {class: "chip"}, i, text); };
-  legend.hidden = by !== "correct" && by !== "confidence";
+  legend.hidden = !["correct", "confidence", "distortion"].includes(by);
+  if (by === "distortion") legend.replaceChildren(distortionKey());
   if (by === "correct") legend.replaceChildren(chip(data.rightOrWrong[0], "right"), chip(data.rightOrWrong[1], "wrong"));
   if (by === "confidence") legend.replaceChildren("confidence", element("span", {class: "scale"}, element("i", {class: "ramp"}),
     element("span", {class: "ticks"}, ...["0", "0.5", "1"].map((text) => element("span", {}, text)))));
@@ -84,17 +92,27 @@ function markSpot(i) {
   const shown = shownMap();
   const there = shown && !shown.note && i !== null;
   map.spot.data = there ? {x: [map.source.get_column(shown.x)[i]], y: [map.source.get_column(shown.y)[i]]} : {x: [], y: []};
+  showLinks(there ? i : null);
 }
 
 // Bokeh says which points are under the pointer; the nearest of them is shown.
 function hoverMap([renderer, {geometry}]) {
   const shown = shownMap(), found = [...map.source.inspected.indices];
-  if (renderer !== map.points || !shown || !found.length || geometry.type !== "point") return found.length ? undefined : hideTip();
+  if (renderer !== map.points || !shown || !found.length || geometry.type !== "point") {
+    if (!found.length) leaveMap();
+    return;
+  }
   const xs = map.source.get_column(shown.x), ys = map.source.get_column(shown.y);
   const far = (i) => (xs[i] - geometry.x) ** 2 + (ys[i] - geometry.y) ** 2;
   const nearest = found.reduce((a, b) => (far(b) < far(a) ? b : a));
   const frame = byId("plot").getBoundingClientRect();
   showTip(nearest, frame.left + geometry.sx, frame.top + geometry.sy, found.length - 1);
+  showLinks(nearest);
+}
+
+function leaveMap() {
+  hideTip();
+  showLinks();
 }
 
 function buildMapControls() {
@@ -124,7 +142,8 @@ function buildMapControls() {
   byId("zoom-in").addEventListener("click", () => zoomMap(1 / 1.5));
   byId("zoom-out").addEventListener("click", () => zoomMap(1.5));
   byId("zoom-fit").addEventListener("click", fitMap);
-  byId("stage").addEventListener("pointerleave", hideTip);
+  byId("stage").addEventListener("pointerleave", leaveMap);
+  byId("links").addEventListener("change", () => showLinks());
 }
 
 function watchMap() {

@@ -5,7 +5,7 @@ const isDark = () => (document.documentElement.dataset.theme ?? (darkSystem.matc
 function applyTheme() {
   const ink = getComputedStyle(document.documentElement).getPropertyValue("--ink").trim();
   byId("theme").setAttribute("aria-pressed", isDark());
-  for (const renderer of [map.errors, map.ring])
+  for (const renderer of [map.errors, map.ring, map.lines])
     for (const glyph of [renderer.glyph, renderer.selection_glyph, renderer.nonselection_glyph]) if (glyph && glyph.type) glyph.line_color = {value: ink};
 }
 
@@ -38,6 +38,6 @@ window.fmnistViz = {
   selected: () => selection.rows.map((i) => data.ids[i]),
   show: (representation, method) => showMap(data.representations.findIndex((r) => r.name === representation), method),
   color: colorMap,
-  state: () => ({representation: data.representations[map.representation]?.name, method: map.method, color: map.by, cell: selection.cell, rows: [...selection.rows],
+  state: () => ({representation: data.representations[map.representation]?.name, method: map.method, color: map.by, cell: selection.cell, rows: [...selection.rows], links: map.links.data.x0.length,
     fields: {x: map.points.glyph.x.field, y: map.points.glyph.y.field, color: map.points.glyph.fill_color.field}}),
 };

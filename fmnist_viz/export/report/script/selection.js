@@ -21,6 +21,7 @@ function selectionChanged(rows) {
   selection.pending = null;
   Object.assign(selection, {rows: rows.sort((a, b) => a - b), what: asked.what, cell: asked.cell, active: rows.length > 0 || asked.cell !== null});
   pressCell(asked.cell);
+  showLinks();
   showSelection();
 }
 

@@ -8,6 +8,7 @@ function showTip(i, x, y, more = 0) {
     line("true", bdi(data.labels[i])),
     ...(predicted ? [line("predicted", bdi(data.predictions[i]))] : []),
     ...(sure ? [line("confidence", `${percent(data.confidence[i])} %`)] : []),
+    ...(map.local ? [line("distortion", map.local.words(i))] : []),
     line("image", element("bdi", {}, data.ids[i])),
     ...(more ? [line(`and ${number(more)} more at this place`)] : []));
   tip.dataset.sampleId = data.ids[i];
