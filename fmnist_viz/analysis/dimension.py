@@ -13,7 +13,7 @@ METHOD = "TwoNN, smallest 90 % of the distance ratios, exact interval of the cen
 
 @dataclass(frozen=True)
 class Dimension:
-    """value with its 95 % interval, of n points; NaN, 0 and infinity where nothing can be said. `duplicates`: points left out, for another lies on them."""
+    """value with its 95 % interval, of n points; NaN where nothing can be said. `duplicates`: points left out, for another lies on them."""
 
     value: float
     low: float
@@ -46,7 +46,7 @@ def two_nn(first: NDArray[np.floating], second: NDArray[np.floating]) -> Dimensi
     m = int(np.floor(KEPT * n))
     total = float(logs[:m].sum() + (n - m) * logs[m - 1]) if m >= 2 else 0.0
     if total <= 0:
-        return Dimension(float("nan"), 0.0, float("inf"), n, duplicates)
+        return Dimension(float("nan"), float("nan"), float("nan"), n, duplicates)
     low, high = chi2.ppf([0.025, 0.975], 2 * m) / (2 * total)
     return Dimension((m - 1) / total, float(low), float(high), n, duplicates)
 

@@ -106,6 +106,8 @@ def measure(layers: Sequence[LayerVectors], labels: NDArray[np.int64], class_nam
     Probes and pairs are fitted on half of the images, at most 2,000, and judged on the rest; the split is one for all layers, so that differences
     between layers are paired. Neighbours, silhouette, dimension and CKA are of the vectors as they are kept (wide layers: their components).
     """
+    from threadpoolctl import threadpool_limits
+
     n = len(labels)
     among = np.sort(stratified_rows(labels, min(AMONG, n), seed=seed))
     own = labels[among]
@@ -128,13 +130,16 @@ def measure(layers: Sequence[LayerVectors], labels: NDArray[np.int64], class_nam
             X = layer.X if len(among) == n else layer.X[among]
             grams[layer.name] = gram = Gram.of(X, queries)
             row |= _spread(X, queries, gram)
-            z = standardised(X, split.fit)
-            if readable and z.shape[1]:
-                scores[layer.name], told[layer.name] = z, probe.probe(z, own, split)
-                row |= _classes(gram, own, queries)
+            # matrices are small from here on: threads would wait for each other longer than they compute
+            with threadpool_limits(1):
+                z = standardised(X, split.fit) if readable else np.zeros((len(own), 0))
+                if z.shape[1]:
+                    scores[layer.name], told[layer.name] = z, probe.probe(z, own, split)
+                    row |= _classes(gram, own, queries)
         rows.append(row | _read(told, own[split.held], layer.name))
     mixed = _mixed(told, own[split.held], len(class_names))
-    pairs = class_pairs(scores, own, split, chosen_pairs(own, mixed))
+    with threadpool_limits(1):
+        pairs = class_pairs(scores, own, split, chosen_pairs(own, mixed))
     return LadderNumbers(
         tuple(rows), tuple(pairs), _alike(grams), tuple(class_names), own[split.held], told, len(own), len(queries), seed, tuple(notes)
     )  # fmt: skip

@@ -41,15 +41,17 @@ def standardised(X: NDArray[np.float32], fit: NDArray[np.int64], *, components: 
     Axes that hold less than 1e-9 of the first one's variance are left out; k is 0 where the fitted rows are all the same. X must be finite.
     Of the two Gram matrices the smaller one is taken apart, so that 20,000 columns cost no more than the images do.
     """
+    from scipy.linalg import eigh
+
     mean = X[fit].mean(axis=0, dtype=np.float64).astype(np.float32)
     rows = X[fit] - mean
     scale = float(np.abs(rows).max(initial=0.0)) or 1.0  # squares of large activations would leave single precision
     rows = rows / np.float32(scale)
     dual = rows.shape[1] > len(rows)
     gram = (rows @ rows.T if dual else rows.T @ rows).astype(np.float64)
-    values, vectors = np.linalg.eigh(gram)
-    order = np.argsort(values)[::-1][:components]
-    order = order[values[order] > 1e-9 * max(float(values[-1]), 1e-30)]
+    size = len(gram)
+    values, vectors = eigh(gram, subset_by_index=(max(0, size - components), size - 1))
+    order = np.flatnonzero(values > 1e-9 * max(float(values[-1]), 1e-30))[::-1]
     values, vectors = values[order], vectors[:, order]
     axes = (rows.T.astype(np.float64) @ vectors) / np.sqrt(values) if dual else vectors
     axes *= np.sqrt(len(fit)) / np.sqrt(values)

@@ -1,0 +1,63 @@
+"""A layer ladder in a cache entry: numbers as JSON, unknown ones as null, coordinates as one array."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fmnist_viz.analysis.class_pairs import PairRung
+from fmnist_viz.analysis.ladder import LadderNumbers
+from fmnist_viz.core.store import write_file
+from fmnist_viz.core.types import Projection
+from fmnist_viz.display.ladder import LadderDisplay
+from fmnist_viz.features.shards import load_array, save_array
+from fmnist_viz.projection.ladder import Aligned
+
+
+def save_ladder(folder: Path, ladder: LadderDisplay) -> None:
+    n = ladder.numbers
+    pairs = [dataclasses.asdict(rung) for rung in n.pairs]
+    maps = [{"parameters": dict(a.projection.parameters), "scores": dict(a.projection.scores), "note": a.projection.note, "drift": a.drift} for a in ladder.maps]
+    alike = {"columns": list(n.alike.columns), "rows": n.alike.astype(object).to_numpy().tolist()}
+    kept = {"rows": list(n.rows), "pairs": pairs, "alike": alike, "n": n.n, "queries": n.queries, "notes": list(n.notes), "maps": maps, "told": list(n.told)}
+    write_file(folder / "ladder.json", json.dumps(_plain(kept), allow_nan=False))
+    save_array(folder / "coords.npy", np.stack([a.projection.coords for a in ladder.maps]))
+    save_array(folder / "told.npy", np.stack([n.truth, *n.told.values()]))
+
+
+def load_ladder(
+    folder: Path, *, labels: NDArray[np.int64], rows: NDArray[np.int64], sample_ids: NDArray[np.str_], class_names: tuple[str, ...], seed: int
+) -> LadderDisplay:
+    """What `save_ladder` wrote; `labels`, `rows` and `sample_ids` are those of the mapped points."""
+    import pandas as pd
+
+    kept = json.loads((folder / "ladder.json").read_text(encoding="utf-8"))
+    told, coords = load_array(folder / "told.npy"), load_array(folder / "coords.npy")
+    unknown = lambda value: float("nan") if value is None else value  # noqa: E731
+    table = [{key: unknown(value) for key, value in row.items()} for row in kept["rows"]]
+    pairs = [PairRung(**{**p, "layers": tuple(p["layers"]), "right": np.array(p["right"]), "p": np.array(p["p"], np.float64)}) for p in kept["pairs"]]
+    alike = pd.DataFrame([[unknown(v) for v in row] for row in kept["alike"]["rows"]], columns=kept["alike"]["columns"])
+    answers = dict(zip(kept["told"], told[1:], strict=True))
+    numbers = LadderNumbers(tuple(table), tuple(pairs), alike, class_names, told[0], answers, kept["n"], kept["queries"], seed, tuple(kept["notes"]))
+    maps = [
+        Aligned(Projection(xy, sample_ids, row["layer"], "tsne", m["parameters"], seed, m["scores"], m["note"]), unknown(m["drift"]))
+        for xy, row, m in zip(coords, table, kept["maps"], strict=True)
+    ]
+    return LadderDisplay(numbers, tuple(maps), labels, rows)
+
+
+def _plain(value: Any) -> Any:
+    """What JSON can hold; numbers that are none become null."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple, np.ndarray)):
+        return [_plain(item) for item in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    return None if isinstance(value, float) and not math.isfinite(value) else value
