@@ -17,6 +17,7 @@ _HOMES = {
     "compare": "fmnist_viz.pipeline.comparison",
     "confusion_analysis": "fmnist_viz.pipeline.confusion_analysis",
     "ConfusionAnalysis": "fmnist_viz.pipeline.confusion_analysis",
+    "ladder": "fmnist_viz.pipeline.ladder",
     "confusion": "fmnist_viz.analysis.confusion",
     "LabeledImages": "fmnist_viz.core.types",
     "Predictions": "fmnist_viz.core.types",

@@ -177,8 +177,7 @@ def _read(told: Mapping[str, NDArray[np.int64]], truth: NDArray[np.int64], name:
     row = {"probe": float(right.mean()), "probe_low": float(low), "probe_high": float(high)}
     before = [other for other in told if other != name]
     if before:
-        difference, low, high, p = paired(told[before[-1]] == truth, right)
-        row |= {"gain": difference, "gain_low": low, "gain_high": high, "gain_p": p}
+        row |= dict(zip(("gain", "gain_low", "gain_high", "gain_p"), paired(told[before[-1]] == truth, right), strict=True))
     return row
 
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 _LEFT, _GAP, _PANEL, _SPACE = 1.32, 0.1, 0.62, 0.2  # inches: words at the left, between maps, height of a panel, between panels
 _WIDEST = 13.0  # inches that the maps share; more layers get smaller maps
-_HEAD, _FOOT = 0.24, 0.3  # inches above a map for its name, and below for what moved
+_HEAD, _FOOT = 0.24, 0.34  # inches above a map for its name, and below for what moved
 
 
 @dataclass(frozen=True)
@@ -86,10 +86,13 @@ class LadderDisplay:
         return [*_probe_reading(self.numbers), *_pair_reading(self.numbers)]
 
     def caption(self) -> str:
-        """What is drawn, of how many images, by which methods, and what it shows."""
-        n = self.numbers
+        """What is drawn, what it shows, of how many images and by which methods."""
+        return join([f"The layer ladder: {len(self.maps)} layer{'s' * (len(self.maps) != 1)} of the same images", *self.readings(), self.method()])
+
+    def method(self) -> str:
+        """Of how many images and by which methods maps and numbers are."""
+        n, said = self.numbers, []
         drawn = [a for a in self.maps if not a.projection.note]
-        said = [f"The layer ladder: {len(self.maps)} layer{'s' * (len(self.maps) != 1)} of the same images", *self.readings()]
         if drawn:
             p = drawn[0].projection.parameters
             said.append(
@@ -98,8 +101,14 @@ class LadderDisplay:
             )
         if any(np.isfinite(row["probe"]) for row in n.rows):
             said.append(
-                f"Numbers: n = {n.n:,}. Linear probe and pairs on {n.held:,} held-out images (fitted on {n.n - n.held:,}, Wilson intervals); 15-NN, silhouette, "
-                f"intrinsic dimension (TwoNN) and CKA (debiased) from {n.queries:,} sampled images; bars: 95 % intervals; seed {n.seed}"
+                f"Numbers: n = {n.n:,}. Linear probe and pairs on {n.held:,} held-out images (fitted on {n.n - n.held:,}, "
+                f"Wilson intervals); 15-NN, silhouette, intrinsic dimension (TwoNN) and CKA (debiased) from {n.queries:,} sampled images; bars: 95 % intervals; "
+                f"seed {n.seed}"
+            )
+        if n.pairs:
+            said.append(
+                "A pair of classes separates at the first layer that tells its held-out images apart as well as the best layer does: not significantly worse "
+                f"(McNemar, Holm over layers) or less than {100 * PAIR_MARGIN:g} point worse. Where images are few, only large differences show"
             )
         if any(row["units"] for row in n.rows):
             said.append("Dead units: 0 for every image; they are counted, not estimated")
@@ -188,8 +197,7 @@ def _pair_reading(numbers: LadderNumbers) -> list[str]:
     layers = numbers.pairs[0].layers
     parts = [f"{count} at {clean(layers[i])}" for i, count in enumerate(apart) if count]
     parts += [f"{none} nowhere"] if none else []
-    said = f"Of {len(numbers.pairs)} pairs of classes {', '.join(parts)} separate{'s' if sum(apart) == 1 else ''}: the first layer that tells them apart"
-    said += f" as well as the best one does (McNemar, {100 * PAIR_MARGIN:g} point)"
+    said = f"Of {len(numbers.pairs)} pairs of classes {', '.join(parts)} separate{'s' if sum(apart) == 1 else ''}"
     hard = min(numbers.pairs, key=lambda rung: rung.right[rung.best] / rung.n)
     name = " and ".join(clean(numbers.class_names[c]) for c in (hard.a, hard.b))
     return [said, f"Hardest: {name}, {100 * hard.right[hard.best] / hard.n:.1f} % at best ({clean(layers[hard.best])})"]
@@ -198,5 +206,3 @@ def _pair_reading(numbers: LadderNumbers) -> list[str]:
 def _percent(row: object, name: str) -> str:
     value, low, high = (100 * row[key] for key in (name, f"{name}_low", f"{name}_high"))  # type: ignore[index]
     return f"{value:.1f} % ({low:.1f}–{high:.1f})"
-
-

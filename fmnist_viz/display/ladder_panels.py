@@ -55,7 +55,8 @@ class Panel:
             x = np.array(at, float) + (0.0 if len(self.lines) == 1 else -0.04 if line.above else 0.04)
             ax.plot(x, values, color=line.color, linewidth=1.0, marker="o", markersize=2.6, zorder=3)
             bars = np.isfinite(low) & np.isfinite(high)
-            ax.vlines(x[bars], low[bars], high[bars], color=line.color, linewidth=1.6, alpha=0.45, zorder=2)
+            reach = np.stack([(values - low)[bars], (high - values)[bars]])
+            ax.errorbar(x[bars], values[bars], np.maximum(reach, 0), fmt="none", ecolor=line.color, elinewidth=0.8, capsize=2.2, capthick=0.8, zorder=2)
             for i in np.flatnonzero(np.isfinite(values)):
                 y = (high if line.above else low)[i] if bars[i] else values[i]
                 place = {"xytext": (0, 3 if line.above else -3), "textcoords": "offset points", "ha": "center", "va": "bottom" if line.above else "top"}

@@ -18,6 +18,7 @@ from fmnist_viz.core.store import disk_errors
 from fmnist_viz.core.types import LabeledImages, Projection
 from fmnist_viz.display.axis import AxisDisplay
 from fmnist_viz.display.confusion import ConfusionDisplay
+from fmnist_viz.display.ladder import LadderDisplay
 from fmnist_viz.display.lettering import clean, missing_signs
 from fmnist_viz.display.map import MapDisplay
 from fmnist_viz.display.map_grid import MapGridDisplay
@@ -53,6 +54,7 @@ class FigureContent:
     weight_classes : weight matrix -> int64 (units,), the class that each unit favours, -1 for none
     weight_pictures : weight matrix -> uint8 (units, h, w) or (units, h, w, 3), drawn in place of points
     planes : representation -> AxisPlane of the samples on custom axes
+    ladder : the layers one after the other
     warnings : lines for every caption: a stand-in for the data, a sample of it
     """
 
@@ -70,6 +72,7 @@ class FigureContent:
     warnings: Sequence[str] = ()
     learning: Learning | None = None
     planes: Mapping[str, AxisPlane] = field(default_factory=dict)
+    ladder: LadderDisplay | None = None
 
     def displays(self) -> Iterator[tuple[str, Display]]:
         """Every figure's name without suffix, and what draws it; names differ even where case does not count."""
@@ -92,6 +95,8 @@ class FigureContent:
         if self.labels is not None:
             for name, plane in self.planes.items():
                 yield f"axis_{slug(name)}", AxisDisplay(plane, self.labels, self.class_names, self.correct)
+        if self.ladder is not None:
+            yield "ladder", self.ladder
         yield from self._weight_maps()
 
     def _sample_maps(self) -> Iterator[tuple[str, Display]]:

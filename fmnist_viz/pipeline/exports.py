@@ -17,6 +17,7 @@ from fmnist_viz.analysis.confusion import Confusion
 from fmnist_viz.analysis.learning import Learning
 from fmnist_viz.core.store import staged_folder, write_file
 from fmnist_viz.core.types import LabeledImages, Projection
+from fmnist_viz.display.ladder import LadderDisplay
 from fmnist_viz.display.lettering import join
 from fmnist_viz.export.figures import FigureContent, write_figures
 from fmnist_viz.export.pictures import Shot
@@ -52,6 +53,7 @@ class Shown:
     training: Mapping[str, Any] = field(default_factory=dict)
     solid_maps: Maps = field(default_factory=dict)  # in 3-D, of the same images: for the Projector, never drawn flat
     planes: Mapping[str, AxisPlane] = field(default_factory=dict)  # custom axes
+    ladder: LadderDisplay | None = None
 
     @property
     def learning(self) -> Learning | None:
@@ -125,6 +127,8 @@ def tables(shown: Shown, *, left_out: Sequence[tuple[str, str]] = ()) -> dict[st
         found["faithfulness_3d"] = faithfulness_table(shown, shown.solid_maps)
     if shown.planes:
         found["axes"] = axis_table(shown)
+    if shown.ladder is not None:
+        found |= {"ladder": shown.ladder.frame(), "ladder_pairs": shown.ladder.pairs(), "ladder_cka": shown.ladder.cka()}
     if shown.confusion is not None:
         found |= {"confusion": shown.confusion.frame(), "pairs": shown.confusion.pairs(), "per_class": shown.confusion.per_class()}
         found["misclassified"] = misclassified(shown)
@@ -208,6 +212,7 @@ def begin_figures(ctx: Context, shown: Shown) -> Future[list[str]]:
         learning=shown.learning,
         samples=shown.images if shown.images.pictured else None,
         planes=shown.planes,
+        ladder=shown.ladder,
         warnings=tuple(ctx.warnings),
     )
     return ctx.runner.submit(draw_figures, FigureTask(ctx.scratch / "figures", content))
@@ -252,6 +257,7 @@ def publish_report(ctx: Context, shown: Shown, ready: Mapping[str, pd.DataFrame]
         learning=join(shown.learning.sentences()) if shown.learning else "",
         watched=(shown.learning.watched if shown.learning else "") or "validation",
         pictures=shots,
+        ladder=shown.ladder,
     )
     with ctx.timed("report"):
         write_report(ctx.folder.path / "report.html", content)

@@ -279,6 +279,7 @@ def _mapped(mapper: Mapper, images: LabeledImages, seen: Seen, weights: list[Wei
     from fmnist_viz.analysis.confusion import confusion
     from fmnist_viz.pipeline.axes import place
     from fmnist_viz.pipeline.exports import Shown
+    from fmnist_viz.pipeline.ladder import climb
     from fmnist_viz.pipeline.maps import weight_source
 
     ctx, model = mapper.ctx, seen.model
@@ -305,6 +306,7 @@ def _mapped(mapper: Mapper, images: LabeledImages, seen: Seen, weights: list[Wei
         training,
         {name: maps[name].solid for name in pending if maps[name].solid},
         place(ctx, images, seen, counted),
+        climb(ctx, images, seen, {name: p.graph.path for name, p in pending.items()}),
     )
 
 

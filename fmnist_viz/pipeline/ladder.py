@@ -112,9 +112,7 @@ def climb(ctx: Context, images: LabeledImages, seen: Seen, graphs: Mapping[str, 
     with ctx.timed("ladder"):
         ctx.progress.say(f"the layer ladder of {', '.join(seen.sources)}")
         entry = ctx.cache.fetch("ladders", key, make)
-        return load_ladder(
-            entry.path, labels=images.labels[rows], rows=rows, sample_ids=images.sample_ids[rows], class_names=images.class_names, seed=ctx.seed
-        )
+        return load_ladder(entry.path, labels=images.labels[rows], rows=rows, sample_ids=images.sample_ids[rows], class_names=images.class_names, seed=ctx.seed)
 
 
 COMPUTED = ("core", "data", "reduce.py", "neighbors.py", "projection", "analysis")  # what decides a ladder's content

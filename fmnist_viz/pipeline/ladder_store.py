@@ -23,7 +23,9 @@ from fmnist_viz.projection.ladder import Aligned
 def save_ladder(folder: Path, ladder: LadderDisplay) -> None:
     n = ladder.numbers
     pairs = [dataclasses.asdict(rung) for rung in n.pairs]
-    maps = [{"parameters": dict(a.projection.parameters), "scores": dict(a.projection.scores), "note": a.projection.note, "drift": a.drift} for a in ladder.maps]
+    maps = [
+        {"parameters": dict(a.projection.parameters), "scores": dict(a.projection.scores), "note": a.projection.note, "drift": a.drift} for a in ladder.maps
+    ]
     alike = {"columns": list(n.alike.columns), "rows": n.alike.astype(object).to_numpy().tolist()}
     kept = {"rows": list(n.rows), "pairs": pairs, "alike": alike, "n": n.n, "queries": n.queries, "notes": list(n.notes), "maps": maps, "told": list(n.told)}
     write_file(folder / "ladder.json", json.dumps(_plain(kept), allow_nan=False))
@@ -39,7 +41,10 @@ def load_ladder(
 
     kept = json.loads((folder / "ladder.json").read_text(encoding="utf-8"))
     told, coords = load_array(folder / "told.npy"), load_array(folder / "coords.npy")
-    unknown = lambda value: float("nan") if value is None else value  # noqa: E731
+
+    def unknown(value: Any) -> Any:
+        return float("nan") if value is None else value
+
     table = [{key: unknown(value) for key, value in row.items()} for row in kept["rows"]]
     pairs = [PairRung(**{**p, "layers": tuple(p["layers"]), "right": np.array(p["right"]), "p": np.array(p["p"], np.float64)}) for p in kept["pairs"]]
     alike = pd.DataFrame([[unknown(v) for v in row] for row in kept["alike"]["rows"]], columns=kept["alike"]["columns"])

@@ -14,6 +14,7 @@ from fmnist_viz.core.types import LabeledImages, Predictions, Projection
 if TYPE_CHECKING:
     import pandas as pd
 
+    from fmnist_viz.display.ladder import LadderDisplay
     from fmnist_viz.export.pictures import Shot
 
 # Bidirectional controls reorder the text around them: a class name must not be able to disguise another one.
@@ -46,6 +47,7 @@ class ReportContent:
     weight_classes : weight matrix -> int (rows,): the class that each row favours
     learning : what the training curves say, in sentences
     pictures : drawings with their captions, in the order in which they are shown
+    ladder : the layers of the network one after the other, its rows those of the images
 
     Raises
     ------
@@ -68,6 +70,7 @@ class ReportContent:
     learning: str = ""
     watched: str = "validation"  # what the history's val_ columns are of: "validation" or "test"
     pictures: Sequence[Shot] = ()
+    ladder: LadderDisplay | None = None
 
     def __post_init__(self) -> None:
         if not len(self.images):

@@ -22,6 +22,7 @@ async function start() {
   darkSystem.addEventListener("change", applyTheme);
   byId("theme").addEventListener("click", () => { document.documentElement.dataset.theme = isDark() ? "light" : "dark"; applyTheme(); });
   watchMap();
+  bindLadder();
   colorMap("class");
   showMap(Math.max(0, data.representations.length - 1));
   selectionChanged([]);
