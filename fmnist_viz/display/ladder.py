@@ -96,14 +96,14 @@ class LadderDisplay:
         if drawn:
             p = drawn[0].projection.parameters
             said.append(
-                f"Maps: t-SNE of {len(self.rows):,} stratified images, perplexity {p.get('perplexity', 0):g}, each started from the one before, rotated onto it and "
-                "scaled to its size; drift: the way that points moved, over the map's extent. Distances between groups are not to be read"
+                f"Maps: t-SNE of {len(self.rows):,} stratified images, perplexity {p.get('perplexity', 0):g}, each started from the one before, rotated onto "
+                "it and scaled to its size; drift: the way that points moved, over the map's extent. Distances between groups are not to be read"
             )
         if any(np.isfinite(row["probe"]) for row in n.rows):
             said.append(
                 f"Numbers: n = {n.n:,}. Linear probe and pairs on {n.held:,} held-out images (fitted on {n.n - n.held:,}, "
-                f"Wilson intervals); 15-NN, silhouette, intrinsic dimension (TwoNN) and CKA (debiased) from {n.queries:,} sampled images; bars: 95 % intervals; "
-                f"seed {n.seed}"
+                f"Wilson intervals); 15-NN, silhouette, intrinsic dimension (TwoNN) and CKA (debiased) from {n.queries:,} sampled images; "
+                f"bars: 95 % intervals; seed {n.seed}"
             )
         if n.pairs:
             said.append(
