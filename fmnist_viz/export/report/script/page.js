@@ -39,6 +39,7 @@ window.fmnistViz = {
   selected: () => selection.rows.map((i) => data.ids[i]),
   show: (representation, method) => showMap(data.representations.findIndex((r) => r.name === representation), method),
   color: colorMap,
+  ladder: (side = 2) => ({at: ladder.at, pair: ladder.pair, places: Array.from({length: ladder.points ?? 0}, (_, i) => placeOnLadder(i, side))}),
   state: () => ({representation: data.representations[map.representation]?.name, method: map.method, color: map.by, cell: selection.cell, rows: [...selection.rows],
     fields: {x: map.points.glyph.x.field, y: map.points.glyph.y.field, color: map.points.glyph.fill_color.field}}),
 };
