@@ -17,9 +17,7 @@ from fmnist_viz.projection.config import MapConfig
 from fmnist_viz.projection.project import TOO_FEW, initial_coords
 from fmnist_viz.projection.tsne import fitting_perplexity, neighbors_needed, refine, tsne
 
-FIRST_STEPS = 500  # of the first map, which has nothing to start from
-STEPS = 300  # of every other one, 50 of them exaggerated
-"""Measured on 2,000 test images through five layers of cnn1, against maps made one by one and rotated: docs/architecture.md."""
+STEPS = 500  # of every map, half of them exaggerated: measured through five layers of cnn1, docs/architecture.md
 
 
 @dataclass(frozen=True)
@@ -33,8 +31,8 @@ class Aligned:
 def aligned_maps(bases: Sequence[Basis], sample_ids: NDArray[np.str_], *, config: MapConfig, seed: int, threads: int) -> list[Aligned]:
     """t-SNE of every layer in order, float32 (n, 2), centred and of one size.
 
-    The first map starts from principal components. Every other one starts from the map before it, takes 300 steps instead of 500, and is then rotated
-    (or reflected) onto it and scaled to its size: the scale of a t-SNE map means nothing. A layer without structure gets a map with a note, and the
+    The first map starts from principal components. Every other one starts from the map before it as it is, and is then rotated (or reflected) onto it
+    and scaled to its size: the scale of a t-SNE map means nothing. A layer without structure gets a map with a note, and the
     next one starts from the last that was drawn.
     """
     made: list[Aligned] = []
@@ -62,8 +60,8 @@ def _step(base: Basis, before: NDArray[np.float32] | None, config: MapConfig, se
     graph = exact_graph(base.X, neighbors_needed(perplexity), metric=base.metric)
     used: dict[str, Any] = {"metric": base.metric, "perplexity": round(perplexity, 4)}
     if before is None:
-        coords, more = tsne(graph, initial_coords(base, 2, seed=seed), perplexity=perplexity, n_iter=FIRST_STEPS, seed=seed, threads=threads)
-        return np.asarray(coords - coords.mean(axis=0), np.float32), used | {"n_iter": FIRST_STEPS, "init": "pca", **more}
+        coords, more = tsne(graph, initial_coords(base, 2, seed=seed), perplexity=perplexity, n_iter=STEPS, seed=seed, threads=threads)
+        return np.asarray(coords - coords.mean(axis=0), np.float32), used | {"n_iter": STEPS, "init": "pca", **more}
     coords, more = refine(graph, before, perplexity=perplexity, n_iter=STEPS, seed=seed, threads=threads)
     turned = laid_over(coords, before)
     size = float(np.linalg.norm(turned))

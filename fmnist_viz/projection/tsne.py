@@ -47,12 +47,12 @@ def tsne(
 def refine(
     graph: NeighborGraph, coords: NDArray[np.float32], *, perplexity: float, n_iter: int, seed: int, threads: int
 ) -> tuple[NDArray[np.float32], dict[str, Any]]:
-    """As `tsne`, from the finished map `coords` (n, 2|3) of the same points: its scale is kept, and a sixth of the steps is exaggerated.
+    """As `tsne`, from the finished map `coords` (n, 2|3) of the same points, whose scale is kept.
 
-    The full exaggeration would first pull everything together and forget most of where points were.
+    Shrunk to 1e-4 as other starts are, it would be forgotten for the most part; with fewer exaggerated steps, groups that it tears apart stay torn.
     """
     k = min(neighbors_needed(perplexity), graph.k)
-    return _descend(graph.head(k), np.array(coords, np.float32), perplexity, n_iter, n_iter // 6, seed, threads)
+    return _descend(graph.head(k), np.array(coords, np.float32), perplexity, n_iter, exaggerated_steps(n_iter), seed, threads)
 
 
 def _descend(

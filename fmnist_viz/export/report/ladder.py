@@ -25,6 +25,7 @@ FACTS = (  # column, what it is called, its number of decimals, in percent
     ("silhouette", "silhouette", 3, False),
     ("dimension", "intrinsic dimension", 1, False),
 )
+DIMENSION = ["dimension", "dimension_low", "dimension_high"]
 SHOWN = ("layer", "width", "probe", "gain", "knn", "silhouette", "dimension", "units", "dead", "drift", "note")
 TITLES = {"probe": "linear probe", "gain": "over the layer before", "knn": "15-NN accuracy", "dimension": "intrinsic dimension", "dead": "dead units"}
 
@@ -53,6 +54,7 @@ def ladder_section(ladder: LadderDisplay | None) -> LadderSection | None:
     frame = frame.drop(columns=["gain_low", "gain_high"])
     frame[["units", "dead"]] = frame[["units", "dead"]].where(frame["units"] > 0)
     frame["drift"] = frame["drift"].round(2)
+    frame[DIMENSION] = frame[DIMENSION].round(1)
     names = [c for c in frame.columns if c.removesuffix("_low").removesuffix("_high") in SHOWN and (c != "note" or frame["note"].any())]
     table = table_of(frame[names], percent=("probe", "knn"), titles=TITLES)
     cka = ladder.cka()
