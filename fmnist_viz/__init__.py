@@ -8,9 +8,11 @@ from typing import Any
 __version__ = "0.1.0"
 
 _HOMES = {
+    "ProjectorCallback": "fmnist_viz.pipeline.projector_callback",
     "load": "fmnist_viz.data",
     "DataConfig": "fmnist_viz.data.config",
     "run_job": "fmnist_viz.pipeline.job",
+    "add_embedding": "fmnist_viz.pipeline.embedding",
     "Request": "fmnist_viz.pipeline.job",
     "RunConfig": "fmnist_viz.pipeline.config",
     "verify": "fmnist_viz.pipeline.folder",
@@ -19,6 +21,7 @@ _HOMES = {
     "ConfusionAnalysis": "fmnist_viz.pipeline.confusion_analysis",
     "ladder": "fmnist_viz.pipeline.ladder",
     "confusion": "fmnist_viz.analysis.confusion",
+    "doctor": "fmnist_viz.pipeline.doctor",
     "LabeledImages": "fmnist_viz.core.types",
     "Predictions": "fmnist_viz.core.types",
     "Representation": "fmnist_viz.core.types",

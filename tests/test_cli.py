@@ -19,7 +19,8 @@ from fmnist_viz.core.store import folder_lock
 from fmnist_viz.models.zoo import PRESETS
 
 COMMANDS = (
-    "train-and-export", "train", "export", "report", "reproduce", "compare", "predict", "sweep", "data", "models", "layers", "verify", "tensorboard",
+    "train-and-export", "train", "export", "report", "reproduce", "compare", "predict", "sweep", "data", "models", "layers", "verify", "doctor", "tensorboard",
+    "projector-page",
 )  # fmt: skip
 HTML = b"<!DOCTYPE html><html><head><title>404 Not Found</title></head></html>"
 RNG = np.random.default_rng(0)

@@ -25,8 +25,8 @@ WRITERS = {
     "core/store.py": {"open(wb)"},
     "data/download.py": {"open(wb)"},
     "training/fit.py": {"model.save"},
-    "pipeline/features.py": {"np.savez"},
     "export/figures.py": {"save", "savefig"},
+    "export/projector/checkpoint.py": {"save"},
 }
 
 

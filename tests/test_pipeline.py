@@ -114,7 +114,9 @@ def test_a_layer_more_computes_that_layer_only(base: Path) -> None:
     new = made_since(base, before)
     assert [entry["key"]["layer"] for entry in new if entry["kind"] == "features"] == ["dense"]
     assert "training" not in {entry["kind"] for entry in new}
-    assert {p.name for p in (base / "wider/projections").glob("dense_*")} == {"dense_pca.csv", "dense_tsne.csv", "dense_umap.csv"}
+    assert {p.name for p in (base / "wider/projections").glob("dense_*")} == {
+        f"dense_{name}.csv" for name in ("pca", "tsne", "umap", "pca_3d", "umap_3d", "axis")
+    }
     assert (base / "wider/projections/logits_umap.csv").read_bytes() == (base / "base/projections/logits_umap.csv").read_bytes()
 
     before = entries(base)
@@ -245,6 +247,7 @@ def test_train_alone(base: Path) -> None:
         "probe",
         "train",
         "validation",
+        "projector_epochs",
     }
     assert (base / "trained/model.keras").read_bytes() == (base / "base/model.keras").read_bytes()
     good(call(base, "verify", "trained"))

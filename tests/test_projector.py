@@ -79,16 +79,17 @@ def test_pixels_keep_their_values_in_order_but_for_the_stamp(written: Any) -> No
     assert abs(got[0, 0] - want[0, 0]) <= max(3.6e-43, 3.1e-5 * abs(want[0, 0]))
 
 
-def test_narrow_layers_are_centred_and_padded_and_middling_ones_are_raw(written: Any) -> None:
+def test_narrow_layers_are_centred_unit_rows_and_padded_and_middling_ones_are_raw(written: Any) -> None:
     folder, arguments, facts = written
     logits, dense = tensor(folder, facts, 2), tensor(folder, facts, 1)
     raw = arguments["samples"][2].representation.X[order(arguments)]
     assert logits.shape == (300, 50)
     assert not logits[:, 10:].any()
-    np.testing.assert_allclose(logits[:, :10], raw - raw.mean(0), atol=2e-3)
+    centred = raw - raw.mean(0, dtype=np.float64)
+    np.testing.assert_allclose(logits[:, :10], centred / np.linalg.norm(centred, axis=1, keepdims=True), atol=1e-5)
     assert np.array_equal(dense[1:], arguments["samples"][1].representation.X[order(arguments)][1:])
     record = json.loads((folder / "02_logits.json").read_text())["transform"]
-    assert record["kind"] == "centred"
+    assert record["kind"] == "centred unit rows"
     assert record["zero_padded_to"] == 50
     np.testing.assert_allclose(record["mean"], raw.mean(0), rtol=1e-4)
 
@@ -150,11 +151,11 @@ def test_fewer_than_two_or_more_than_the_page_takes_is_refused(tmp_path: Path, i
         write(tmp_path / "many", images, rows=np.zeros(100_001, np.int64))
 
 
-def test_a_weight_with_a_single_row_is_left_out_and_named(tmp_path: Path, images: Any) -> None:
-    _, facts = write(tmp_path / "p", images, others=[weights(count=1), weights(count=2)])
-    assert facts["skipped"] == [{"representation": "conv2d/kernel", "shape": [1, 9]}]
+def test_a_weight_with_fewer_units_than_the_pages_umap_takes_is_left_out_and_named(tmp_path: Path, images: Any) -> None:
+    _, facts = write(tmp_path / "p", images, others=[weights(count=1), weights(count=15), weights(count=16)])
+    assert facts["skipped"] == [{"representation": "conv2d/kernel", "shape": [count, 9]} for count in (1, 15)]
     assert facts["tensors"][-1]["name"] == "w01_conv2d_kernel"
-    assert facts["tensors"][-1]["shape"] == [2, 50]
+    assert facts["tensors"][-1]["shape"] == [16, 50]
 
 
 def test_rows_of_other_images_are_a_programming_error(tmp_path: Path, images: Any) -> None:
@@ -190,7 +191,7 @@ def test_views_become_bookmarks_with_our_coordinates(written: Any) -> None:
     states = json.loads((folder / "01_dense.bookmarks.json").read_text())
     assert [s["selectedProjection"] for s in states] == ["pca", "umap"]
     assert all(key in s for s in states for key in REQUIRED)
-    assert states[0]["label"].startswith("PCA, ")
+    assert states[0]["label"].startswith("PCA in 3-D, ")
     assert states[1]["label"].startswith("UMAP, 15 neighbours")
     assert states[1]["label"].endswith(", seed 0. trust .900 · recall@15 .90 · 15-NN .900")
     assert states[1]["selectedColorOptionName"] == "label"
@@ -306,8 +307,8 @@ def test_only_grey_images_on_black_are_inverted(images: Any) -> None:
     [
         (lambda f: (f / "00_pixels.bytes").write_bytes(b"\x00" + (f / "00_pixels.bytes").read_bytes()[1:]), "first byte"),
         (lambda f: (f / "00_pixels.bytes").write_bytes((f / "00_pixels.bytes").read_bytes()[:-4]), "bytes,"),
-        (lambda f: (f / "metadata.tsv").write_bytes((f / "metadata.tsv").read_bytes() + b"\n"), "looks blank"),
-        (lambda f: (f / "metadata.tsv").write_bytes((f / "metadata.tsv").read_bytes()[:-1]), "wait for ever"),
+        (lambda f: (f / "metadata.tsv").write_bytes((f / "metadata.tsv").read_bytes() + b"\n"), "look blank"),
+        (lambda f: (f / "metadata.tsv").write_bytes((f / "metadata.tsv").read_bytes()[:-1]), "not ended"),
         (lambda f: (f / "metadata.tsv").write_bytes((f / "metadata.tsv").read_bytes() + b"a\tb\n"), "rows for 400 points"),
         (lambda f: Image.new("L", (560, 280)).save(f / "sprite.png"), "thumbnails"),
         (lambda f: (f / "checkpoint").write_text(""), "checkpoint"),
@@ -327,7 +328,7 @@ def test_the_check_finds_what_would_take_the_page_down(tmp_path: Path, images: A
 
 def test_a_broken_folder_gets_no_configuration(tmp_path: Path, images: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(writer_module, "tsv", lambda columns: tsv(columns) + b"\n")
-    with pytest.raises(Damaged, match="looks blank"):
+    with pytest.raises(Damaged, match="look blank"):
         write(tmp_path / "p", images)
     assert not (tmp_path / "p" / CONFIG).exists()
 

@@ -38,10 +38,14 @@ def projector(run_folder: MadeRun) -> Iterator[ProjectorPage]:
 
 def test_tensorboard_answers_for_every_tensor_of_the_run(projector: ProjectorPage) -> None:
     server = projector.server
-    assert server.runs() == ["run/projector"]
+    first, *epochs = server.runs()
+    assert first == "run/projector"
+    assert all(name.startswith("run/projector_epochs/") for name in epochs)
     tensors = {item["tensorName"]: item for item in server.embeddings("run/projector")}
-    assert [name for name in tensors if not name.startswith("w")] == ["00_pixels", "01_dense", "02_logits"]
-    assert len(tensors) == 5
+    samples, vectors = ["00_pixels", "01_dense", "02_logits"], ["c01_dense_class_vectors"]
+    mistakes = ["m01_pixels_misclassified", "m02_dense_misclassified"]
+    assert [name for name in tensors if not name.startswith("w")] == [*samples, *vectors, *mistakes]
+    assert len(tensors) == 7  # with the dense layer's 128 units; the ten output units are the class vectors
     for name, item in tensors.items():
         count, width = item["tensorShape"]
         query = {"run": "run/projector", "name": name}
@@ -56,7 +60,7 @@ def test_tensorboard_answers_for_every_tensor_of_the_run(projector: ProjectorPag
             with Image.open(io.BytesIO(server.get("sprite_image", **query))) as sheet:
                 assert sheet.size == (side * int(np.ceil(np.sqrt(count))),) * 2
         if not name.startswith("w"):
-            assert count == SHOWN
+            assert (count == SHOWN) == (name in (*samples, *vectors))
             assert "sprite" in item
 
 

@@ -27,7 +27,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     help="See what an image classifier has learned: maps of every layer, the confusions behind them, the TensorBoard Projector, one offline report.",
     epilog="Exit codes: 0 done, 1 a bug, 2 usage, 3 bad input, 4 unsafe input refused, 5 disk, memory or device, "
-    "6 output folder busy or not ours, 7 training diverged, 8 our own files damaged, 130 interrupted.",
+    "6 output folder busy or not ours, 7 training diverged, 8 our own files damaged or a Projector folder broken (doctor), 130 interrupted.",
 )
 Run = Annotated[Path, typer.Argument(help="A run folder.", show_default=False)]
 
@@ -208,6 +208,23 @@ def compare(
     run_compare(runs, out, cache_dir, command_line(sys.argv[1:]))
 
 
+@app.command("projector-page", rich_help_panel="Make")
+def projector_page(
+    folder: Annotated[Path, typer.Argument(help="A Projector folder (it holds projector_config.pbtxt), or a run folder.", show_default=False)],
+    out: Annotated[str, typer.Option("--out", help="The page; by default projector.html beside the folder.", show_default=False)] = "",
+    title: Annotated[str, typer.Option("--title", help="Title of the page; by default the folder's name.", show_default=False)] = "",
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file in --out.")] = False,
+) -> None:
+    """Put a Projector folder of any tool into one offline HTML page that holds the Projector itself."""
+    from fmnist_viz.cli.screen import Screen, printed, size_text
+    from fmnist_viz.pipeline.projector_page import make_page
+
+    made = make_page(folder, Path(out) if out else None, title=title, overwrite=overwrite, progress=Screen())
+    count = len(made["tensors"])
+    what = f"{count} {'tensor' if count == 1 else 'tensors'}, {size_text(made['bytes'])}"
+    printed(f"{os.path.relpath(made['path'])}  ({what}): open it in a browser, no server needed")
+
+
 @app.command(rich_help_panel="Look")
 def predict(
     run: Run,
@@ -312,6 +329,20 @@ def verify(run: Run) -> None:
     files = manifest.files()
     state = "finished" if manifest.about.get("finished") else "unfinished"
     printed(f"{run}: {len(files)} files, {size_text(sum(f['bytes'] for f in files.values()))}, all as written ({state} run)")
+
+
+@app.command("doctor", rich_help_panel="Look")
+def examine(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A log folder, made by whatever tool: what tensorboard --logdir is given.", show_default=False)],
+    fix: Annotated[
+        str, typer.Option("--fix", metavar="NEW_DIR", help="Write a mended copy of the Projector's files into this new folder.", show_default=False)
+    ] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
+) -> None:
+    """Say what TensorBoard's Projector will show of a log folder, what breaks it and how to mend it."""
+    from fmnist_viz.cli.doctor import run_doctor
+
+    run_doctor(folder, fix, as_json=as_json)
 
 
 @app.command(rich_help_panel="Look")

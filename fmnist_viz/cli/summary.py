@@ -12,6 +12,8 @@ from fmnist_viz.pipeline.job import Result
 PARTS = {
     "report.html": "the report: open it in a browser, no server needed",
     "projector": "TensorBoard's Projector",
+    "projector_epochs": "the Projector: epochs as runs, and how samples moved",
+    "projector.html": "the same in one file: open it in a browser, no TensorBoard needed",
     "figures": "maps, confusions, curves as PNG and SVG",
     "tables": "every number as CSV",
     "predictions.csv": "every image with what was predicted of it",

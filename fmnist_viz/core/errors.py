@@ -2,7 +2,7 @@
 
 The exit codes are part of the program's interface (README, "Exit codes"):
 
-====  ==========================================================
+====  ======================================================================
 0     done
 1     a bug of ours (a traceback follows; please report it)
 2     wrong usage: an unknown option, name or value
@@ -11,9 +11,9 @@ The exit codes are part of the program's interface (README, "Exit codes"):
 5     not enough of something: disk, memory, a size limit, a device
 6     the output folder is busy, or holds what is not ours
 7     training diverged (the loss is not finite)
-8     something that this program wrote is damaged
+8     something that this program wrote is damaged, or the doctor found something broken
 130   interrupted from the keyboard
-====  ==========================================================
+====  ======================================================================
 """
 
 from __future__ import annotations

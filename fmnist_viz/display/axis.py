@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 BINS = 60
+MOST = 6  # classes of a side that are named
 _STRIP, _GAP, _WORDS = 0.62, 0.05, 0.26  # inches: height of a strip, its distance from the map, room for the words at an axis
 _PAD = 0.03  # of an axis' range, at each end
 _LEFT_OVER = "largest variance left over"
@@ -63,14 +64,16 @@ class AxisDisplay:
 
     def ends(self, axis: int) -> tuple[str, str]:
         """What stands at the two ends of an axis: the classes that its texts find."""
-        found = (np.unique(self.labels[own]) for own in self.plane.sides[axis].T)
-        left, right = (", ".join(shorten(self.class_names[c]) for c in classes) for classes in found)
+        found = (np.unique(self.labels[own]).tolist() for own in self.plane.sides[axis].T)
+        words = [[shorten(self.class_names[c]) for c in classes] for classes in found]
+        left, right = (", ".join(names[:MOST]) + (f" and {len(names) - MOST:,} more" if len(names) > MOST else "") for names in words)
         return left, right
 
     def caption(self) -> str:
         """n, what the axes are, how well each separates, and what shows the same places in the Projector."""
         plane = self.plane
-        said = [f"{clean(plane.representation)}, n = {len(plane.coords):,}: custom axes, each from the mean of some images to the mean of others"]
+        what = "a custom axis" if len(plane.axes) == 1 else "custom axes, each"
+        said = [f"{clean(plane.representation)}, n = {len(plane.coords):,}: {what} from the mean of some images to the mean of others"]
         for i, s in enumerate(plane.separations):
             left, right = self.ends(i)
             said.append(f"{'xy'[i]}: {left} ({s.left:,} images) → {right} ({s.right:,}), {s.text}")
@@ -81,7 +84,8 @@ class AxisDisplay:
         fields = [
             f"{f} {s}" for axis, ends in zip(plane.axes, (("left", "right"), ("down", "up")), strict=False) for f, s in zip(ends, axis.sides, strict=True)
         ]
-        said.append(f"The Projector's Custom tab shows the same with: {', '.join(map(clean, fields))} (slashes: a regular expression)")
+        slashes = " (slashes: a regular expression)" if any(side.regex for axis in plane.axes for side in axis.sides) else ""
+        said.append(f"The Projector's Custom tab shows the same, of the images that it holds, with: {', '.join(map(clean, fields))}{slashes}")
         if self.correct is not None and len(self.correct):
             wrong = int((~self.correct).sum())
             said.append(f"Rings: {wrong:,} points that the model got wrong ({100 * wrong / len(self.correct):.1f} %)")
@@ -141,8 +145,8 @@ class AxisDisplay:
         pad = np.where(high > low, high - low, 1.0) * _PAD
         ax.set(xticks=[], yticks=[], xlim=(low[0] - pad[0], high[0] + pad[0]), ylim=(low[1] - pad[1], high[1] + pad[1]))
         ax.spines[:].set(color=RULE, linewidth=0.6)
-        ax.axvline(0, color=RULE, linewidth=0.6, zorder=1)
-        ax.axhline(0, color=RULE, linewidth=0.6, zorder=1)
+        for line in (ax.axvline, ax.axhline):
+            line(0, color=RULE, linewidth=0.6, zorder=2.1, gid="mean")  # above the points: many of them are one image without gaps
         # Sorted by class, the last class would hide the others; the seed keeps the picture the same each time.
         order = np.random.default_rng(self.plane.seed).permutation(len(xy))
         ringed = ~self.correct[order] if self.correct is not None else np.zeros(len(order), bool)
@@ -161,7 +165,8 @@ class AxisDisplay:
             [self.plane.coords[self.labels == c, axis] for c in classes], bins=BINS, range=limits, stacked=True, histtype="stepfilled",
             color=[colors[c] for c in classes], orientation="vertical" if upright else "horizontal", linewidth=0,
         )  # fmt: skip
-        ax.set(xticks=[], yticks=[], **{"xlim" if upright else "ylim": limits})
+        highest = ax.get_ylim()[1] if upright else ax.get_xlim()[1]
+        ax.set(xticks=[], yticks=[], **{"xlim" if upright else "ylim": limits, "ylim" if upright else "xlim": (0, 1.25 * highest)})  # room for the words
         ax.spines[:].set_visible(False)
         ax.spines["bottom" if upright else "left"].set(visible=True, color=RULE, linewidth=0.6)
         place: dict[str, Any] = (

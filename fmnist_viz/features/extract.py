@@ -14,7 +14,8 @@ from fmnist_viz.core.errors import BadInput, ResourceError
 from fmnist_viz.core.progress import Progress
 from fmnist_viz.core.store import need_space
 from fmnist_viz.core.types import LabeledImages
-from fmnist_viz.features.shards import LayerFeatures, ShardWriter, save_array
+from fmnist_viz.features.responses import ResponseCount, place_means, strongest_places
+from fmnist_viz.features.shards import LayerFeatures, ShardWriter, save_array, save_responses
 from fmnist_viz.models.graph import calls
 from fmnist_viz.models.layers import LayerInfo, are_probabilities, logits_model
 from fmnist_viz.neighbors import overlap, query_distances
@@ -45,6 +46,7 @@ class Layer:
     distances: list[NDArray[np.float32]] = field(default_factory=list)
     zero_rows: int = 0
     class_sums: NDArray[np.float64] | None = None
+    responses: ResponseCount = field(default_factory=ResponseCount)
 
     @property
     def wide(self) -> bool:
@@ -84,6 +86,7 @@ def extract(
     together = sum(layer.info.width for layer in plan) + classes
     for rows, activations, z in _batches(model, images, order, [layer.info.name for layer in plan], scale, classes, together):
         for layer, activation in zip(plan, activations, strict=True):
+            layer.responses.add(strongest_places(activation), rows)
             _take(layer, activation, images.labels[rows], classes, query_rows, metric)
         logits.add(z)
         done += len(rows)
@@ -151,7 +154,7 @@ def _batches(
 
 def _take(layer: Layer, output: NDArray[np.float32], labels: NDArray[np.int64], classes: int, query_rows: NDArray[np.int64], metric: str) -> None:
     """Take one batch of a layer: class sums, then the vectors themselves or their sketch and query distances."""
-    channels = output.reshape(len(output), -1, output.shape[-1]).mean(axis=1, dtype=np.float64)
+    channels = place_means(output)
     if layer.class_sums is None:
         layer.class_sums = np.zeros((classes, channels.shape[1]))
     np.add.at(layer.class_sums, labels, channels)
@@ -191,6 +194,7 @@ def _close(layer: Layer, order: NDArray[np.int64], counts: NDArray[np.int64], me
     if layer.class_sums is not None:
         means = np.divide(layer.class_sums, counts, out=np.full_like(layer.class_sums, np.nan), where=counts > 0)
         save_array(layer.folder / "class_means.npy", means)
+        save_responses(layer.folder, layer.responses.result())
     if layer.sketch is not None:
         reduced = layer.sketch.result()
         distances = np.concatenate(layer.distances, axis=1)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from fmnist_viz.core.store import write_file, write_json
 from fmnist_viz.core.types import ReferenceDistances
+from fmnist_viz.features.responses import UnitResponses
 
 ROWS = 8192  # most rows in a shard
 SHARD_BYTES = 128 << 20  # most bytes in a shard
@@ -22,6 +23,11 @@ def save_array(path: Path, array: NDArray[Any]) -> None:
 
 def load_array(path: Path) -> NDArray[Any]:
     return np.load(path, allow_pickle=False)
+
+
+def save_responses(folder: Path, responses: UnitResponses) -> None:
+    for name in ("top", "values", "fired", "lowest"):
+        save_array(folder / f"response_{name}.npy", getattr(responses, name))
 
 
 class ShardWriter:
@@ -48,7 +54,7 @@ class ShardWriter:
 
 
 class LayerFeatures:
-    """One representation's finished folder: `record.json`, `order.npy`, shards; `class_means.npy` and `reference.npy` where they apply."""
+    """One representation's finished folder: `record.json`, `order.npy`, shards; `class_means.npy`, `response_*.npy` and `reference.npy` where they apply."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -79,6 +85,13 @@ class LayerFeatures:
         distances = np.empty_like(streamed)
         distances[:, self._order] = streamed
         return ReferenceDistances(self._order[: len(streamed)].copy(), distances, self.facts["metric"])
+
+    def responses(self) -> UnitResponses | None:
+        """The images that excite each unit or channel most, and on how many it fires; None for logits and probabilities."""
+        if not (self.folder / "response_top.npy").exists():
+            return None
+        top, values, fired, lowest = (load_array(self.folder / f"response_{name}.npy") for name in ("top", "values", "fired", "lowest"))
+        return UnitResponses(top, values, fired, lowest, len(self._order))
 
     def class_means(self) -> NDArray[np.float64] | None:
         """Mean activation of every unit or channel for every class, (classes, units); NaN in the row of a class without images."""

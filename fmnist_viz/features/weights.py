@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fmnist_viz.models.graph import calls
+from fmnist_viz.models.layers import logits_tensor
 
 if TYPE_CHECKING:
     import keras
@@ -17,12 +18,15 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class WeightRows:
     """rows float32 (units, inputs);  favourite int64 (units,): the class whose images excite the unit most, -1 unknown;
-    pictures uint8 (units, h, w) or (units, h, w, 3) for weights that look at the pixels, else None."""
+    pictures uint8 (units, h, w) or (units, h, w, 3) for weights that look at the pixels, else None;  layer: whose units they are, empty where its outputs
+    are not these units (an attention's inner kernels);  output: its units are the model's classes."""
 
     name: str
     rows: NDArray[np.float32]
     favourite: NDArray[np.int64]
     pictures: NDArray[np.uint8] | None = None
+    layer: str = ""
+    output: bool = False
 
 
 def weight_rows(model: keras.Model, class_means: dict[str, NDArray[np.float64]], *, image_shape: tuple[int, int, int]) -> list[WeightRows]:
@@ -34,9 +38,10 @@ def weight_rows(model: keras.Model, class_means: dict[str, NDArray[np.float64]],
     A unit's favoured class is the one with the largest mean activation over the mapped images (maps are averaged first); an output unit favours its own class.
     """
     found: list[WeightRows] = []
-    graph, trained = calls(model), bool(model.trainable_weights)
+    graph, trained, last = calls(model), bool(model.trainable_weights), (model.outputs[0], logits_tensor(model))
     for layer in model.layers:
-        output = layer.name in graph and any(tensor is model.outputs[0] for tensor in graph[layer.name].outputs)
+        made = graph[layer.name].outputs if layer.name in graph else ()
+        output, width = any(tensor is end for tensor in made for end in last), made[0].shape[-1] if len(made) == 1 else 0
         for weight in layer.weights:
             value = np.asarray(weight, np.float32)
             if value.ndim < 2 or (trained and not weight.trainable) or weight.name.endswith("bias"):  # attention's and recurrent layers' biases have two axes
@@ -46,8 +51,11 @@ def weight_rows(model: keras.Model, class_means: dict[str, NDArray[np.float64]],
             # the path within the layer: attention and models within the model have several kernels
             name = f"{layer.name}/{weight.path.rpartition(f'{layer.name}/')[2]}"
             rows = np.ascontiguousarray(np.moveaxis(value, -1, 0).reshape(units, -1))
-            favourite = np.arange(units, dtype=np.int64) if output else _favourites(class_means.get(layer.name), units)
-            found.append(WeightRows(name, rows, favourite, None if found else _pictures(value, image_shape)))
+            classes = output and units == width
+            favourite = np.arange(units, dtype=np.int64) if classes else _favourites(class_means.get(layer.name), units)
+            pictures = None if found else _pictures(value, image_shape)
+            own = units == width and name.count("/") == 1  # an inner kernel's units may be as many by chance
+            found.append(WeightRows(name, rows, favourite, pictures, layer.name if own else "", classes))
     return found
 
 

@@ -136,6 +136,18 @@ def logits_model(model: keras.Model) -> keras.Model:
     return model
 
 
+def before_softmax(model: keras.Model) -> tuple[Any, Any]:
+    """(tensor, None) where that tensor of the graph is the logits; (tensor, dense) where they are what the final dense layer's kernel and bias make of it;
+    (None, None) where the model ends otherwise. For models still in training: `logits_model` copies weights once.
+    """
+    import keras
+
+    if (tensor := logits_tensor(model)) is not None:
+        return tensor, None
+    last = _last_call(model)
+    return (last.inputs[0], last.layer) if type(last.layer) is keras.layers.Dense and _is_softmax(last.layer) else (None, None)
+
+
 def are_probabilities(output: np.ndarray) -> bool:
     """Whether rows (n, classes) are what a softmax gives, however a model computed it: none negative, each summing to one."""
     return output.shape[1] > 1 and bool((output >= 0).all()) and bool(np.abs(output.sum(axis=1) - 1).max() < 1e-2)

@@ -68,6 +68,10 @@ def place(ctx: Context, images: LabeledImages, seen: Seen, confusion: Confusion 
             )
             if found is not None:
                 planes[name] = found
+    if ctx.config.axes.texts and seen.sources and not planes:
+        line = f"--axis: no images of one side of {' or '.join(map(str, axes))} are mapped, or nothing tells them apart; there are no custom axes."
+        ctx.warnings.append(line)
+        ctx.progress.warn(line)
     return planes
 
 
@@ -76,6 +80,19 @@ def axis_table(shown: Shown) -> pd.DataFrame:
     import pandas as pd
 
     return pd.concat([plane.frame() for plane in shown.planes.values()], ignore_index=True) if shown.planes else pd.DataFrame()
+
+
+def axis_words(shown: Shown) -> pd.DataFrame:
+    """The same for readers of the report: an area with its interval in one cell."""
+    import pandas as pd
+
+    rows = [
+        {"representation": name, "axis": f"{'xy'[i]}: {axis}", "images": f"{s.left:,} and {s.right:,}",
+         "AUC on held-out images (95 % interval by DeLong, at least Newcombe's)": s.text.removeprefix("AUC ").replace("95 % interval ", "")}
+        for name, plane in shown.planes.items()
+        for i, (axis, s) in enumerate(zip(plane.axes, plane.separations, strict=True))
+    ]  # fmt: skip
+    return pd.DataFrame(rows)
 
 
 def axis_facts(shown: Shown) -> list[tuple[str, str]]:

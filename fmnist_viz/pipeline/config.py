@@ -41,7 +41,15 @@ class ViewConfig:
     """What is exported, and the seed of everything that draws lots."""
 
     # up to 5,000 points the Projector's own t-SNE and UMAP use every one of them
-    projector_points: int = option(5000, "Images shown in the Projector, stratified.", unit="images", low=2, high=85264)
+    projector_points: int = option(5000, "Images shown in the Projector, stratified; at most 100,000.", unit="images", low=2, high=2**31 - 1)
+    normalize: str = option(
+        "auto",
+        "The Projector's vectors; auto: centred unit rows below 50 dimensions, 200 principal components above 1,024; unit: centred unit rows; none: raw.",
+        choices=("auto", "unit", "none"),
+    )
+    tensor_format: str = option(
+        "binary", "The Projector's vectors as binary files, plain text or a TensorFlow checkpoint.", choices=("binary", "tsv", "checkpoint")
+    )
     seed: int = option(0, "Seed of weights, order, samples and maps.", low=0, high=2**31 - 1)
 
     def __post_init__(self) -> None:
@@ -127,12 +135,16 @@ COMPUTING = ("core", "data", "models", "reduce.py", "neighbors.py", "features", 
 
 
 @functools.cache
-def code_digest(rooms: tuple[str, ...] = COMPUTING) -> str:
-    """SHA-256 of the sources of the computing rooms, for cache keys: a changed program never takes an older one's results for its own."""
+def code_digest(rooms: tuple[str, ...] = COMPUTING, without: tuple[str, ...] = ()) -> str:
+    """SHA-256 of the sources of the computing rooms, for cache keys: a changed program never takes an older one's results for its own.
+
+    `without`: modules in them that only look on.
+    """
     root, h = Path(__file__).resolve().parents[1], hashlib.sha256()
     for room in rooms:
         for path in sorted((root / room).rglob("*.py")) if (root / room).is_dir() else [root / room]:
-            h.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+            if (name := path.relative_to(root).as_posix()) not in without:
+                h.update(name.encode() + b"\0" + path.read_bytes() + b"\0")
     return h.hexdigest()[:16]
 
 

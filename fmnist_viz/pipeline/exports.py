@@ -23,11 +23,12 @@ from fmnist_viz.export.figures import FigureContent, write_figures
 from fmnist_viz.export.pictures import Shot
 from fmnist_viz.export.slug import slug
 from fmnist_viz.features.weights import WeightRows
-from fmnist_viz.pipeline.axes import axis_table
+from fmnist_viz.pipeline.axes import axis_table, axis_words
 from fmnist_viz.pipeline.config import versions
 from fmnist_viz.pipeline.context import Context
 from fmnist_viz.pipeline.features import Seen
 from fmnist_viz.pipeline.pictures import join_pictures
+from fmnist_viz.pipeline.units import unit_frame
 from fmnist_viz.projection.caption import METHOD_NAMES, parameter_text, reading
 
 if TYPE_CHECKING:
@@ -140,9 +141,7 @@ def tables(shown: Shown, *, left_out: Sequence[tuple[str, str]] = ()) -> dict[st
     if shown.learning is not None:
         found["learning"] = shown.learning.frame()
     for weights in shown.weights:
-        names = np.array([*shown.images.class_names, ""], dtype=object)  # -1 picks the empty name
-        norm = np.linalg.norm(weights.rows, axis=1)
-        found[f"weights_{slug(weights.name)}"] = pd.DataFrame({"unit": np.arange(len(weights.rows)), "favoured_class": names[weights.favourite], "norm": norm})
+        found[f"weights_{slug(weights.name)}"] = unit_frame(weights, shown.seen, shown.images)
     return found
 
 
@@ -248,7 +247,10 @@ def publish_report(ctx: Context, shown: Shown, ready: Mapping[str, pd.DataFrame]
         history={k: v for k, v in shown.history.items() if k != "learning_rate"},
         card=model_card(ctx, shown),
         layers=layer_rows(shown),
-        tables={"Faithfulness of every map": ready["faithfulness"], **({"Custom axes": ready["axes"]} if "axes" in ready else {})},
+        tables={
+            "Faithfulness of every map": ready["faithfulness"],
+            **({"Custom axes, and how well each separates": axis_words(shown)} if shown.planes else {}),
+        },
         warnings=tuple(ctx.warnings),
         made=made,
         untrained="" if ctx.model or ctx.config.fit else "Nothing was trained here: vectors and predictions were made elsewhere.",

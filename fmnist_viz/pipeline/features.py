@@ -6,7 +6,7 @@ import dataclasses
 import shutil
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 
 from fmnist_viz.core.cache import Cache, Entry
 from fmnist_viz.core.errors import BadInput, ResourceError
-from fmnist_viz.core.store import sha256_file, staged_file, write_file
+from fmnist_viz.core.store import sha256_file, write_file
 from fmnist_viz.core.types import LabeledImages, Predictions, ReferenceDistances, Representation
 from fmnist_viz.data.split import stratified_rows
 from fmnist_viz.features.extract import RAW_WIDTH, extract, pooled_width
+from fmnist_viz.features.responses import UnitResponses
 from fmnist_viz.features.shards import LayerFeatures
-from fmnist_viz.features.weights import WeightRows, weight_rows
 from fmnist_viz.models.gate import check_model_file
 from fmnist_viz.models.graph import calls
 from fmnist_viz.models.layers import LayerInfo, choose, chosen_special, penultimate
@@ -225,6 +225,8 @@ class Seen:
     class_means: dict[str, NDArray[np.float64]]
     penultimate: str
     model: str  # its name, or that of what was brought along instead
+    responses: dict[str, UnitResponses] = field(default_factory=dict)  # by layer
+    logits: NDArray[np.float32] | None = None  # (n, classes), also where they are not mapped
 
 
 def pixel_source(images: LabeledImages, digest: str) -> Source:
@@ -244,6 +246,7 @@ def look(ctx: Context, model: ModelFile, images: LabeledImages, digest: str) -> 
         if "pixels" in special:
             sources["pixels"] = pixel_source(images, digest)
         means: dict[str, NDArray[np.float64]] = {}
+        responses: dict[str, UnitResponses] = {}
         for name in [info.name for info in layers] + [s for s in special if s != "pixels"]:
             stored = LayerFeatures(entries[name].path)
             kind = name if name in ("logits", "probabilities") and name in special else "activation"
@@ -252,13 +255,15 @@ def look(ctx: Context, model: ModelFile, images: LabeledImages, digest: str) -> 
             sources[name] = Source(representation, entries[name].key, stored.reference)
             if (layer_means := stored.class_means()) is not None:
                 means[name] = layer_means
-        proba = LayerFeatures(entries["probabilities"].path).vectors()
+            if (answered := stored.responses()) is not None:
+                responses[name] = answered
+        proba, logits = (LayerFeatures(entries[name].path).vectors() for name in ("probabilities", "logits"))
         predictions = Predictions(images.sample_ids, images.labels, proba, images.class_names, model.name)
         last = penultimate(table)
         if last and ctx.data.train is not None and ctx.base is None:  # a frozen base would take hours for them
             wanted = [row for row in table if row.name == last]
             layer_features(ctx, model, ctx.data.train, ctx.digests["train"], wanted, outputs=False, task=f"{last} of the training images", scale=scale)
-    return Seen(table, sources, predictions, means, last, model.name)
+    return Seen(table, sources, predictions, means, last, model.name, responses, logits)
 
 
 def publish_predictions(ctx: Context, seen: Seen) -> None:
@@ -279,23 +284,3 @@ def _facts(representation: Representation) -> dict[str, Any]:
         "kept_width": representation.X.shape[1],
         "transform": dict(representation.transform),
     }
-
-
-def load_weights(ctx: Context, model: ModelFile, seen: Seen, images_digest: str, image_shape: tuple[int, ...]) -> list[WeightRows]:
-    """Every trained weight matrix, from the cache where the same model has looked at the same images before."""
-
-    def make(temp: Path) -> dict[str, Any]:
-        found = weight_rows(model.model, seen.class_means, image_shape=image_shape)  # type: ignore[arg-type]
-        for i, w in enumerate(found):
-            arrays: dict[str, Any] = {"rows": w.rows, "favourite": w.favourite, **({} if w.pictures is None else {"pictures": w.pictures})}
-            with staged_file(temp / f"weight_{i:03d}.npz") as path:
-                np.savez(path, **arrays)
-        return {"names": [w.name for w in found]}
-
-    key = {"code": code_digest(), "model": model.sha256, "images": images_digest, "layers": sorted(seen.class_means)}
-    entry = ctx.cache.fetch("weights", key, make)
-    loaded = []
-    for i, name in enumerate(entry.record["names"]):
-        with np.load(entry.path / f"weight_{i:03d}.npz", allow_pickle=False) as stored:
-            loaded.append(WeightRows(name, stored["rows"], stored["favourite"], stored["pictures"] if "pictures" in stored.files else None))
-    return loaded

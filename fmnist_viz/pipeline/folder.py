@@ -16,11 +16,13 @@ from fmnist_viz.core.store import LOCK, STAGING, folder_lock, staged_file, stage
 STAGES: dict[str, tuple[str, ...]] = {
     "config": ("config.toml",),
     "training": ("model.keras", "history.csv", "dead_units.csv", "probe", "train", "validation"),
+    "snapshots": ("projector_epochs",),
     "features": ("predictions.csv",),
     "maps": ("projections",),
     "tables": ("tables",),
     "figures": ("figures",),
     "projector": ("projector",),
+    "projector_page": ("projector.html",),
     "report": ("report.html",),
 }
 

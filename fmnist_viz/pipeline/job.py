@@ -226,8 +226,9 @@ def _train_only(ctx: Context, request: Request) -> None:
 def _whole(ctx: Context, request: Request) -> None:
     from fmnist_viz.pipeline.axes import axis_facts
     from fmnist_viz.pipeline.card import confusion_facts
-    from fmnist_viz.pipeline.features import load_weights, look, publish_predictions
+    from fmnist_viz.pipeline.features import look, publish_predictions
     from fmnist_viz.pipeline.maps import Mapper
+    from fmnist_viz.pipeline.units import load_weights
 
     config, progress = ctx.config, ctx.progress
     keep = ctx.brought.keep.tolist() if ctx.brought else None
@@ -266,9 +267,11 @@ def _pixels_first(mapper: Mapper, images: LabeledImages, digest: str) -> dict[st
 
 def _model(ctx: Context) -> tuple[ModelFile | None, dict[str, Any]]:
     """The model to look at, trained now (or before) or brought along (None: there is none), and the record of its training."""
+    from fmnist_viz.pipeline.snapshots import publish_snapshots
     from fmnist_viz.pipeline.training import train
 
     if ctx.config.fit is None:
+        publish_snapshots(ctx, None)
         return ctx.model, {}
     entry = train(ctx)
     return ModelFile(entry.path / "model.keras", ctx.config.fit.model), dict(entry.record)
@@ -314,6 +317,7 @@ def _export(ctx: Context, shown: Shown, line: str, model: ModelFile | None) -> N
     """Everything that a person opens; the worker draws the figures meanwhile."""
     from fmnist_viz.pipeline import exports, pictures
     from fmnist_viz.pipeline.projector import publish_projector
+    from fmnist_viz.pipeline.projector_page import publish_page
 
     shots = pictures.begin_pictures(ctx, pictures.gather(ctx, shown, model))
     drawn = exports.begin_figures(ctx, shown)
@@ -321,5 +325,6 @@ def _export(ctx: Context, shown: Shown, line: str, model: ModelFile | None) -> N
     ready = exports.tables(shown, left_out=ctx.brought.not_finite if ctx.brought else ())
     exports.publish_tables(ctx, shown, ready)
     publish_projector(ctx, shown)
+    publish_page(ctx, shown.title)
     exports.publish_report(ctx, shown, ready, line, shots.result())
     exports.publish_figures(ctx, drawn)

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fmnist_viz.core.store import need_space, staged_folder
+from fmnist_viz.core.store import need_space
 from fmnist_viz.data.split import interleaved_rows, stratified_rows
-from fmnist_viz.features.weights import WeightRows
 from fmnist_viz.pipeline.context import Context
 from fmnist_viz.pipeline.exports import Shown
+from fmnist_viz.pipeline.units import class_vectors, weight_tensor
 from fmnist_viz.pipeline.views import axis_views, map_views, restricted, views_of
 
 if TYPE_CHECKING:
@@ -39,12 +39,12 @@ def sample_metadata(shown: Shown) -> pd.DataFrame:
 
 def publish_projector(ctx: Context, shown: Shown) -> None:
     """`projector/`: class-interleaved stratified rows of every representation, then the weights, then the mistakes alone."""
-    from fmnist_viz.export.projector import write_projector
+    from fmnist_viz.export.projector import TensorForm, projector_folder, write_projector
 
-    images, rows = shown.images, shown_rows(ctx, shown)
+    images, config, rows = shown.images, ctx.config.view, shown_rows(ctx, shown)
     metadata = sample_metadata(shown)
     samples = sample_tensors(shown, rows)
-    others = [*(_weight_tensor(w, shown) for w in shown.weights), *misclassified_tensors(ctx, shown, metadata)]
+    others = [*class_vectors(shown, rows), *(weight_tensor(w, shown) for w in shown.weights), *misclassified_tensors(ctx, shown, metadata)]
     if len(rows) < 2:
         ctx.progress.warn("a single image: there is no Projector folder, it needs at least two points")
         ctx.folder.record("projector", {"skipped": "a single image"})
@@ -53,15 +53,21 @@ def publish_projector(ctx: Context, shown: Shown) -> None:
         ctx.folder.record("projector", {"skipped": "no vectors"})
         return
     need_space(ctx.folder.path, sum(4 * len(rows) * s.representation.X.shape[1] for s in shown.seen.sources.values()), what="the Projector folder")
-    with ctx.timed("projector"), staged_folder(ctx.folder.path / "projector") as folder:
-        facts = write_projector(folder, samples=samples, others=others, images=images, metadata=metadata, rows=rows)
-    ctx.folder.record("projector", ctx.facts("projector", **facts))
+    form = TensorForm(config.normalize, config.tensor_format)  # type: ignore[arg-type]
+    with ctx.timed("projector"), projector_folder(ctx.folder.path / "projector") as folder:
+        facts = write_projector(folder, samples=samples, others=others, images=images, metadata=metadata, rows=rows, form=form)
+    ctx.folder.record("projector", ctx.facts("projector", images_asked_for=min(config.projector_points, len(images)), **facts))
 
 
 def shown_rows(ctx: Context, shown: Shown) -> NDArray[np.int64]:
     """The images that the Projector shows, stratified, classes interleaved."""
+    from fmnist_viz.export.projector.check import MAX_POINTS
+
     labels = shown.images.labels
-    picked = stratified_rows(labels, min(ctx.config.view.projector_points, len(labels)), seed=ctx.seed)
+    wanted = min(ctx.config.view.projector_points, len(labels))
+    if wanted > MAX_POINTS:
+        ctx.progress.warn(f"{wanted:,} images to show in the Projector, whose page takes {MAX_POINTS:,}: a stratified sample of so many is shown")
+    picked = stratified_rows(labels, min(wanted, MAX_POINTS), seed=ctx.seed)
     return picked[interleaved_rows(labels[picked], len(picked), seed=ctx.seed)]
 
 
@@ -101,18 +107,3 @@ def misclassified_tensors(ctx: Context, shown: Shown, metadata: pd.DataFrame) ->
         views = [restricted(view, rows) for view in (*map_views(shown, name), *axis_views(shown, name))]
         tensors.append(ProjectorTensor(part, views, table, pictures, f"{name} misclassified", "m"))
     return tensors
-
-
-def _weight_tensor(weights: WeightRows, shown: Shown) -> ProjectorTensor:
-    import pandas as pd
-
-    from fmnist_viz.export.projector import ProjectorTensor
-    from fmnist_viz.pipeline.maps import weight_source
-
-    names = np.array([*shown.images.class_names, "none"], dtype=object)
-    table = pd.DataFrame(
-        {"label": names[weights.favourite], "unit": [f"{weights.name} {i}" for i in range(len(weights.rows))], "norm": np.linalg.norm(weights.rows, axis=1)}
-    )
-    pictures = None if weights.pictures is None else weights.pictures if weights.pictures.ndim == 4 else weights.pictures[..., None]
-    source = weight_source(weights.name, weights.rows, shown.model)
-    return ProjectorTensor(source.representation, tuple(shown.weight_maps.get(weights.name, {}).values()), table, pictures, weights.name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,16 +21,19 @@ from fmnist_viz.core.types import DataSet, LabeledImages
 from fmnist_viz.data.split import random_rows, stratified_rows, train_validation_rows
 from fmnist_viz.pipeline.config import code_digest, versions
 from fmnist_viz.pipeline.context import Context
+from fmnist_viz.pipeline.snapshots import FOLDER, LiveSnapshots, publish_snapshots
 from fmnist_viz.pipeline.tensorflow import load_tensorflow
 from fmnist_viz.pipeline.transfer import FrozenBase
 from fmnist_viz.training.config import ComputeConfig, FitConfig
 
 if TYPE_CHECKING:
     from fmnist_viz.training.fit import Pictures
+    from fmnist_viz.training.probe import Look
 
 PROBE = 2000  # images that are looked at before training and after every epoch
 # whose sources decide a training's weights
 TRAINING_CODE = ("models/zoo.py", "models/fused_norm.py", "models/recipe.py", "training", "data/split.py")
+ONLOOKERS = ("training/projector_callback.py", "training/taps.py")
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,7 @@ class Training:
 
     def key(self) -> dict[str, Any]:
         return {
-            "code": code_digest(TRAINING_CODE),
+            "code": code_digest(TRAINING_CODE, ONLOOKERS),
             "model": self.config.model,
             "hidden": self.config.hidden_layers if self.config.model == "dense" else None,
             "plan": self.config.plan,
@@ -100,6 +103,7 @@ def train(ctx: Context) -> Entry:
     if ctx.base is not None:
         facts["base"] = ctx.base.record()
     run.record("training", ctx.facts("training", cached=entry.hit, **facts))
+    publish_snapshots(ctx, entry)
     return entry
 
 
@@ -109,11 +113,14 @@ def _train(ctx: Context, training: Training, temp: Path) -> dict[str, Any]:
     resume = ctx.resume and any(state.glob("epoch_*.npz"))
     if ctx.resume and not resume:
         ctx.progress.say("--resume: no state of this very training was found; it starts from the beginning")
-    for name in ("train", "validation"):
+    for name in ("train", "validation", FOLDER):
         if not resume:
-            shutil.rmtree(run / name, ignore_errors=True)  # event files of an attempt that did not end
+            shutil.rmtree(run / name, ignore_errors=True)  # event files and snapshots of an attempt that did not end
+    epochs = training.config.snapshot_epochs(training.config.plan.length)
+    normalize: Any = ctx.config.view.normalize
+    live = lambda probe: LiveSnapshots(run / FOLDER, probe, epochs, ctx.progress, normalize)  # noqa: E731
     try:
-        record = run_training(training, ctx.cache, temp, ctx.progress, boards=run, resume=ctx.resume)
+        record = run_training(training, ctx.cache, temp, ctx.progress, boards=run, resume=ctx.resume, live=live)
     except Diverged:
         for name in ("model.keras", "history.csv"):
             ctx.folder.publish_file(temp / name, name)
@@ -124,8 +131,14 @@ def _train(ctx: Context, training: Training, temp: Path) -> dict[str, Any]:
     return record
 
 
-def run_training(training: Training, cache: Cache, result: Path, progress: Progress, *, boards: Path | None, resume: bool) -> dict[str, Any]:
-    """Train into `result`, keeping a state after every epoch. `boards` None writes no event files and no recordings."""
+def run_training(
+    training: Training, cache: Cache, result: Path, progress: Progress, *,
+    boards: Path | None, resume: bool, live: Callable[[LabeledImages], Callable[[int, Look], None]] | None = None,
+) -> dict[str, Any]:  # fmt: skip
+    """Train into `result`, keeping a state after every epoch. `boards` None writes no event files and no recordings.
+
+    `live(probe)` makes what is shown each look at the probe as it is recorded.
+    """
     load_tensorflow()
     from fmnist_viz.training.device import choose_device
     from fmnist_viz.training.fit import Places, fit
@@ -141,9 +154,10 @@ def run_training(training: Training, cache: Cache, result: Path, progress: Progr
     probe = data.test.take(stratified_rows(data.test.labels, min(PROBE, len(data.test)), seed=seed))
     announce(config, images, watched, progress)
     state, before = training.states(cache)
+    places = Places(result, boards, state, before, live(probe) if live else None)
     with folder_lock(state), _saying_how_to_go_on(state, config, progress):
         return fit(
-            images, watched, probe, Places(result, boards, state, before), config=config, device=device, seed=seed, progress=progress,
+            images, watched, probe, places, config=config, device=device, seed=seed, progress=progress,
             pictures=pictures(data.class_names), resume=resume, base=base.model if base else None,
         )  # fmt: skip
 

@@ -69,12 +69,14 @@ def _pair_view(shown: Shown, p: Projection, pair: tuple[int, int, int, int], row
     counts = " + ".join(f"{len(at):,}" for at in mistakes)
     whole = "" if [len(at) for at in mistakes] == every else f" of {every[0]:,} + {every[1]:,}"
     label = f"{names[0]} ↔ {names[1]}: {counts}{whole} mistakes selected, {map_title(p.method, p.coords.shape[1])}"
-    return View(label, slot_of(p.method), p.coords, p.sample_ids, p.method, p.parameters, selected=np.sort(np.concatenate(mistakes)))
+    selected = np.sort(np.concatenate(mistakes))
+    return View(label, slot_of(p.method), p.coords, p.sample_ids, p.method, p.parameters, selected=selected, label_by="pair")
 
 
 def restricted(view: View, rows: NDArray[np.int64]) -> View:
-    """The same view of some rows, coordinates unchanged."""
+    """The same view of the mistakes alone, coordinates unchanged, nothing selected; points are labelled by what was taken for what."""
     if view.note:
         return view
-    label = f"{view.label} (places as on the map of all {len(view.coords):,})"
-    return dataclasses.replace(view, label=label, coords=view.coords[rows], sample_ids=view.sample_ids[rows], selected=np.empty(0, np.int64))
+    label = f"{view.label} (as on the map of all {len(view.coords):,})"
+    none = np.empty(0, np.int64)
+    return dataclasses.replace(view, label=label, coords=view.coords[rows], sample_ids=view.sample_ids[rows], selected=none, label_by="pair")

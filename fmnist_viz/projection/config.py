@@ -24,7 +24,7 @@ class MapConfig:
     # 200 instead of umap-learn's 500 below 10,000 points: equal scores in 40 % of the time (docs/architecture.md)
     umap_epochs: int = option(200, "UMAP: passes over the neighbour graph.", unit="epochs", low=11, high=5000)
     pca_dims: int = option(50, "Principal components that distances are computed from; 0 takes the vectors themselves.", unit="components", low=0, high=4096)
-    solid: bool = option(True, "Also PCA and UMAP in 3-D, as views of the Projector.")
+    flat_only: bool = option(False, "Leave out PCA and UMAP in 3-D, which are views of the Projector.")
     # 2,000 points take about a second a layer, and a screen's width of the report shows no more
     ladder_points: int = option(2000, "Images that the layer ladder follows from layer to layer, stratified; 0: no ladder.", unit="images", low=0, high=20000)
     dims: int = option(2, "Dimensions of the maps: 2 or 3 (t-SNE in 3-D runs on openTSNE and is much slower).", unit="dimensions", choices=(2, 3))
@@ -44,7 +44,7 @@ class MapConfig:
     @property
     def solid_names(self) -> tuple[str, ...]:
         """Methods that are drawn in 3-D beside their flat maps; t-SNE is left out, since it would take many times longer."""
-        return tuple(name for name in self.method_names if name in ("pca", "umap")) if self.solid and self.dims == 2 else ()
+        return tuple(name for name in self.method_names if name in ("pca", "umap")) if self.dims == 2 and not self.flat_only else ()
 
     @property
     def in_3d(self) -> MapConfig:

@@ -13,6 +13,7 @@ from fmnist_viz.models.transfer import PREPROCESSINGS, SMALLEST, BaseWeights, Pr
 from fmnist_viz.models.zoo import ACTIVATIONS, Hidden, preset
 
 OPTIMIZERS = ("adam", "sgd", "rmsprop")
+SNAPSHOTS = 6  # epochs as runs of their own at most: the page's list of runs is read from top to bottom
 
 
 @dataclass(frozen=True)
@@ -45,10 +46,15 @@ class FitConfig:
     activation: str = option("", "Activation of the preset dense: relu, sigmoid or tanh.", choices=("", *ACTIVATIONS))
     shear_unit: str = option("degrees", "Unit of the articles' shear of 0.3: degrees (Keras since 2.1.3) or radians (before).", choices=("degrees", "radians"))
     augment_validation: bool = option(False, "Distort the validation images as well in the augmented epochs, as the article did.")
+    snapshots: str = option(
+        "0,1,2,5,half,last",
+        "Epochs that the Projector shows as runs of their own, at most six: numbers, half, last; 0 is before training; none: no projector_epochs/.",
+    )
 
     def __post_init__(self) -> None:
         check_options(self)
         preset(self.model)
+        self.snapshot_epochs(1)
         for name, least in (("epochs", "at least 1"), ("batch_size", "at least 1"), ("learning_rate", "a positive number")):
             if getattr(self, name) != -1 and getattr(self, name) <= 0:
                 flag = "--" + name.replace("_", "-")
@@ -75,6 +81,17 @@ class FitConfig:
         if not all(word.isdecimal() and 0 < int(word) <= 65536 for word in widths):
             raise UsageError("OPTION-TYPE", "--hidden", f"{self.hidden!r} is not a list of layer widths", "Give whole numbers from 1 to 65536, such as 128,64.")
         return Hidden(tuple(int(word) for word in widths), self.activation or "relu")
+
+    def snapshot_epochs(self, last: int) -> tuple[int, ...]:
+        """The epochs of `snapshots` in a training of `last` epochs, ascending, those beyond its end left out; raises UsageError for any other text."""
+        words = [word.strip() for word in self.snapshots.split(",")]
+        if words == ["none"]:
+            return ()
+        known = {"half": last // 2, "last": last}
+        if not all(word in known or (word.isdecimal() and len(word) < 7) for word in words) or len(words) > SNAPSHOTS:
+            remedy = f"Give at most {SNAPSHOTS} epochs separated by commas, such as 0,1,half,last, or none."
+            raise UsageError("OPTION-TYPE", "--snapshots", f"{self.snapshots!r} is not a list of epochs", remedy)
+        return tuple(sorted({epoch for word in words if (epoch := known[word] if word in known else int(word)) <= last}))
 
     @property
     def plan(self) -> Recipe:

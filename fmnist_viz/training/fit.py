@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import keras
 
     from fmnist_viz.training.keeper import StateKeeper
-    from fmnist_viz.training.probe import DeadUnits, Twin
+    from fmnist_viz.training.probe import DeadUnits, Look, Twin
     from fmnist_viz.training.state import State
 
 Picture = np.ndarray  # uint8 (h, w, 3)
@@ -41,12 +41,14 @@ class Pictures:
 @dataclass(frozen=True)
 class Places:
     """`result` receives model, history, probe and dead units; `boards` the event files (None: none are written, no probe is recorded);
-    `state` is the folder of resumable states (None: none are kept); `before` one of plain epochs that an augmented training may begin from."""
+    `state` is the folder of resumable states (None: none are kept); `before` one of plain epochs that an augmented training may begin from;
+    `show(epoch, look)` is handed every look at the probe, before training and after each epoch."""
 
     result: Path
     boards: Path | None = None
     state: Path | None = None
     before: Path | None = None
+    show: Callable[[int, Look], None] | None = None
 
 
 def fit(
@@ -222,7 +224,7 @@ def _callbacks(parts: Parts, places: Places, plan: Recipe, progress: Progress, p
     made = [parts.guard, *rate_callbacks(plan), ScreenProgress(progress, plan.length)]
     if seen is not None:
         made.append(keras.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: seen.epoch.assign(epoch)))
-    made.append(ProbeRecorder(parts.twin, probe, recorded, save_npz if boards else None, parts.dead))
+    made.append(ProbeRecorder(parts.twin, probe, recorded, save_npz if boards else None, parts.dead, places.show))
     if boards:
         grid = lambda: pictures.sample_grid(parts.train)  # noqa: E731
         made.append(Board(boards, sample_grid=grid, confusion=confusion, validation=watched is not None, hparams=hparams))

@@ -83,12 +83,16 @@ class ProbeRecorder(keras.callbacks.Callback):
     """Writes `<folder>/epoch_000.npz` (before training), `epoch_001.npz` ...: penultimate float32 (n, d), logits float32 (n, c).
 
     `save(path, arrays)` does the writing, so that the folder is only ever seen with complete files; None keeps no recordings.
+    `show(epoch, look)`, where given, receives every look once it is recorded.
     The share of units that never fire on the probe goes into `dead`, and into the epoch's logs as `dead_units/<layer>`.
     """
 
-    def __init__(self, twin: Twin, probe: LabeledImages, folder: Path, save: Callable[[Path, dict[str, Any]], None] | None, dead: DeadUnits) -> None:
+    def __init__(
+        self, twin: Twin, probe: LabeledImages, folder: Path, save: Callable[[Path, dict[str, Any]], None] | None, dead: DeadUnits,
+        show: Callable[[int, Look], None] | None = None,
+    ) -> None:  # fmt: skip
         super().__init__()
-        self._twin, self._probe, self._folder, self._save, self._dead = twin, probe, folder, save, dead
+        self._twin, self._probe, self._folder, self._save, self._dead, self._show = twin, probe, folder, save, dead, show
 
     def _record(self, number: int) -> dict[str, float]:
         weights = self.model.get_weights()
@@ -100,6 +104,8 @@ class ProbeRecorder(keras.callbacks.Callback):
         if self._save is not None:
             self._save(self._folder / f"epoch_{number:03d}.npz", {"penultimate": look.hidden, "logits": look.logits})
         self._dead.add(number, look)
+        if self._show is not None:
+            self._show(number, look)
         return self._dead.shares(number)
 
     def on_train_begin(self, logs: Any = None) -> None:

@@ -17,7 +17,7 @@ MAX_NAME = 60  # characters after the number
 
 @dataclass(frozen=True)
 class Entry:
-    """One tensor of the configuration; all files lie beside the configuration and are given by name alone."""
+    """One tensor of the configuration; all files lie beside the configuration and are given by name alone. Without `tensor` it is a checkpoint's variable."""
 
     name: str
     shape: tuple[int, int]
@@ -45,7 +45,9 @@ def config_text(entries: Sequence[Entry]) -> str:
 
     config = ProjectorConfig()
     for entry in entries:
-        item = config.embeddings.add(tensor_name=entry.name, tensor_path=entry.tensor, tensor_shape=entry.shape, metadata_path=entry.metadata)
+        item = config.embeddings.add(tensor_name=entry.name, tensor_shape=entry.shape, metadata_path=entry.metadata)
+        if entry.tensor:
+            item.tensor_path = entry.tensor
         if entry.bookmarks:
             item.bookmarks_path = entry.bookmarks
         if entry.sprite:

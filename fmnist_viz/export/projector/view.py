@@ -26,7 +26,7 @@ class View:
     """coords float32 (n, 2|3), finite, one row per row of the tensor (the slot `custom` is flat);  sample_ids: whose rows they are.
 
     selected : int64 (m,), rows that are selected when it opens, so that they are outlined and listed;  texts : what the page's Custom tab searches
-    for (left, right, down, up), and which of them are regular expressions;  color_by : a column, empty for the table's default;
+    for (left, right, down, up), and which of them are regular expressions;  color_by, label_by : columns, empty for the table's defaults;
     method, parameters : for the manifest and for the page's own sliders;  note : why there is no map; such a view is recorded, not shown.
     """
 
@@ -40,6 +40,7 @@ class View:
     texts: tuple[str, str, str, str] = ("", "", "", "")
     regex: tuple[bool, bool, bool, bool] = (False, False, False, False)
     color_by: str = ""
+    label_by: str = ""
     note: str = ""
 
     def __post_init__(self) -> None:
