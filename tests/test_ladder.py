@@ -24,7 +24,7 @@ from fmnist_viz.core.errors import BadInput, UsageError
 from fmnist_viz.core.types import Representation
 from fmnist_viz.display.ladder import LadderDisplay
 from fmnist_viz.neighbors import exact_graph
-from fmnist_viz.pipeline.ladder_store import load_ladder, save_ladder
+from fmnist_viz.pipeline.ladder_store import load_maps, load_numbers, save_maps, save_numbers
 from fmnist_viz.projection.align import laid_over
 from fmnist_viz.projection.basis import basis
 from fmnist_viz.projection.config import MapConfig
@@ -291,9 +291,10 @@ def test_names_as_labels_and_equal_calls_give_equal_numbers(built: LadderDisplay
 
 
 def test_a_stored_ladder_is_the_same_ladder(built: LadderDisplay, tmp_path: Path) -> None:
-    save_ladder(tmp_path, built)
-    ids = built.maps[0].projection.sample_ids
-    again = load_ladder(tmp_path, labels=built.labels, rows=built.rows, sample_ids=ids, class_names=built.class_names, seed=0)
+    save_numbers(tmp_path, built.numbers)
+    save_maps(tmp_path, built.maps)
+    maps = load_maps(tmp_path, sample_ids=built.maps[0].projection.sample_ids, seed=0)
+    again = LadderDisplay(load_numbers(tmp_path, class_names=built.class_names, seed=0), maps, built.labels, built.rows)
     assert again.frame().equals(built.frame()) and again.pairs().equals(built.pairs()) and again.cka().equals(built.cka())
     assert again.caption() == built.caption() and again.numbers.difference("pixels", "third") == built.numbers.difference("pixels", "third")
 

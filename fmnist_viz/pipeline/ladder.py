@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fmnist_viz.analysis.ladder import LayerVectors, measure
+from fmnist_viz.analysis.ladder import LadderNumbers, LayerVectors, measure
 from fmnist_viz.core.errors import BadInput, UsageError
 from fmnist_viz.core.threads import usable_cores
 from fmnist_viz.core.types import Projection, Representation
@@ -77,7 +77,9 @@ def ladder(
             raise BadInput("ROWS", layer.name, f"is of other samples than {layers[0].name}", "Bring the rows into one order.")
     rows = stratified_rows(numbers, min(config.ladder_points or len(numbers), len(numbers)), seed=seed)
     bases = [basis(_taken(layer, rows), metric=config.metric, pca_dims=config.pca_dims) for layer in layers]
-    return _made(layers, bases, numbers, classes, rows, [_dead(layer) for layer in layers], config, seed, threads or usable_cores())
+    maps = _mapped(layers, bases, numbers, rows, config, seed, threads or usable_cores())
+    measured = _measured(layers, numbers, classes, [_dead(layer) for layer in layers], seed)
+    return LadderDisplay(measured, maps, numbers[rows], rows)
 
 
 def climb(ctx: Context, images: LabeledImages, seen: Seen, graphs: Mapping[str, Path]) -> LadderDisplay | None:
@@ -85,51 +87,56 @@ def climb(ctx: Context, images: LabeledImages, seen: Seen, graphs: Mapping[str, 
 
     None where it was not asked for, or where there are fewer than two layers.
     """
-    from fmnist_viz.pipeline.ladder_store import load_ladder, save_ladder
+    from fmnist_viz.pipeline.ladder_store import load_maps, load_numbers, save_maps, save_numbers
     from fmnist_viz.pipeline.maps import load_graph
 
-    config = ctx.config.maps
+    config, names, seed = ctx.config.maps, images.class_names, ctx.seed
     if not config.ladder_points or len(seen.sources) < 2:
         return None
-    rows = stratified_rows(images.labels, min(config.ladder_points, len(images)), seed=ctx.seed)
+    layers = [source.representation for source in seen.sources.values()]
+    rows = stratified_rows(images.labels, min(config.ladder_points, len(images)), seed=seed)
     dead = [_units(seen.class_means.get(name)) for name in seen.sources]
 
-    def make(temp: Path) -> dict[str, Any]:
-        layers = [source.representation for source in seen.sources.values()]
+    def numbers(temp: Path) -> None:
+        save_numbers(temp, _measured(layers, images.labels, names, dead, seed))
+
+    def maps(temp: Path) -> None:
         bases = [_some(load_graph(graphs[name])[0], rows) for name in seen.sources]
-        save_ladder(temp, _made(layers, bases, images.labels, images.class_names, rows, dead, config, ctx.seed, ctx.threads))
-        return {"layers": list(seen.sources)}
+        save_maps(temp, _mapped(layers, bases, images.labels, rows, config, seed, ctx.threads))
 
     key = {
         "code": code_digest((*COMPUTED, "pipeline/ladder.py", "pipeline/ladder_store.py")),
         "layers": [(name, source.key) for name, source in seen.sources.items()],
-        "labels": hashlib.sha256(images.labels.tobytes()).hexdigest(),
-        "classes": len(images.class_names),
-        "dead": dead,
-        "metric": config.metric, "pca_dims": config.pca_dims, "perplexity": config.perplexity, "points": len(rows),
-        "seed": ctx.seed, "threads": ctx.threads, "versions": versions("numpy", "scipy", "scikit-learn", "scikit-learn-intelex", "openTSNE"),
+        "labels": hashlib.sha256(images.labels.tobytes()).hexdigest(), "classes": len(names),
+        "seed": seed, "threads": ctx.threads, "versions": versions("numpy", "scipy", "scikit-learn", "scikit-learn-intelex", "openTSNE"),
     }  # fmt: skip
     with ctx.timed("ladder"):
         ctx.progress.say(f"the layer ladder of {', '.join(seen.sources)}")
-        entry = ctx.cache.fetch("ladders", key, make)
-        return load_ladder(entry.path, labels=images.labels[rows], rows=rows, sample_ids=images.sample_ids[rows], class_names=images.class_names, seed=ctx.seed)
+        measured = ctx.cache.fetch("ladder_numbers", {**key, "dead": dead}, numbers)
+        own = {"metric": config.metric, "pca_dims": config.pca_dims, "perplexity": config.perplexity, "points": len(rows)}
+        mapped = ctx.cache.fetch("ladder_maps", {**key, **own}, maps)
+        return LadderDisplay(
+            load_numbers(measured.path, class_names=names, seed=seed), load_maps(mapped.path, sample_ids=images.sample_ids[rows], seed=seed),
+            images.labels[rows], rows,
+        )  # fmt: skip
 
 
 COMPUTED = ("core", "data", "reduce.py", "neighbors.py", "projection", "analysis")  # what decides a ladder's content
 
 
-def _made(
-    layers: Sequence[Representation], bases: Sequence[Basis], labels: NDArray[np.int64], class_names: tuple[str, ...], rows: NDArray[np.int64],
-    dead: Sequence[tuple[int, int]], config: MapConfig, seed: int, threads: int,
-) -> LadderDisplay:  # fmt: skip
-    """Measure all layers and map the given rows of them; a layer whose mapped rows have no structure may still be measured."""
-    vectors = [
-        LayerVectors(layer.name, layer.X, _fault(layer.X), layer.raw_width, *counts) for layer, counts in zip(layers, dead, strict=True)
-    ]  # fmt: skip
-    numbers = measure(vectors, labels, class_names, seed=seed)
+def _measured(
+    layers: Sequence[Representation], labels: NDArray[np.int64], class_names: tuple[str, ...], dead: Sequence[tuple[int, int]], seed: int
+) -> LadderNumbers:
+    vectors = [LayerVectors(layer.name, layer.X, _fault(layer.X), layer.raw_width, *counts) for layer, counts in zip(layers, dead, strict=True)]
+    return measure(vectors, labels, class_names, seed=seed)
+
+
+def _mapped(
+    layers: Sequence[Representation], bases: Sequence[Basis], labels: NDArray[np.int64], rows: NDArray[np.int64], config: MapConfig, seed: int, threads: int
+) -> tuple[Aligned, ...]:
+    """Maps of the given rows, with their scores."""
     maps = aligned_maps(bases, layers[0].sample_ids[rows], config=config, seed=seed, threads=threads)
-    scored = [_scored(aligned, layer, base, labels, rows, seed) for aligned, layer, base in zip(maps, layers, bases, strict=True)]
-    return LadderDisplay(numbers, tuple(scored), labels[rows], rows)
+    return tuple(_scored(aligned, layer, base, labels, rows, seed) for aligned, layer, base in zip(maps, layers, bases, strict=True))
 
 
 def _fault(X: NDArray[np.float32]) -> str:
