@@ -38,9 +38,7 @@ def projector(run_folder: MadeRun) -> Iterator[ProjectorPage]:
 
 def test_tensorboard_answers_for_every_tensor_of_the_run(projector: ProjectorPage) -> None:
     server = projector.server
-    first, *epochs = server.runs()
-    assert first == "run/projector"
-    assert all(name.startswith("run/projector_epochs/") for name in epochs)
+    assert server.runs() == ["run/projector", *(f"run/projector_epochs/{name}" for name in ("epoch_000", "epoch_001", "trajectory"))]
     tensors = {item["tensorName"]: item for item in server.embeddings("run/projector")}
     samples, vectors = ["00_pixels", "01_dense", "02_logits"], ["c01_dense_class_vectors"]
     mistakes = ["m01_pixels_misclassified", "m02_dense_misclassified"]

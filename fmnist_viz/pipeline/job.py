@@ -27,6 +27,7 @@ from fmnist_viz.pipeline.provenance import begin, finish
 from fmnist_viz.pipeline.transfer import frozen_base, warning_of
 
 if TYPE_CHECKING:
+    from fmnist_viz.core.cache import Entry
     from fmnist_viz.core.types import DataSet, LabeledImages
     from fmnist_viz.features.weights import WeightRows
     from fmnist_viz.pipeline.brought import Brought
@@ -218,9 +219,10 @@ def default_folder(config: RunConfig, digest: str, *, fresh: bool) -> Path:
 
 
 def _train_only(ctx: Context, request: Request) -> None:
+    from fmnist_viz.pipeline.snapshots import publish_snapshots
     from fmnist_viz.pipeline.training import train
 
-    train(ctx)
+    publish_snapshots(ctx, train(ctx))
 
 
 def _whole(ctx: Context, request: Request) -> None:
@@ -228,6 +230,7 @@ def _whole(ctx: Context, request: Request) -> None:
     from fmnist_viz.pipeline.card import confusion_facts
     from fmnist_viz.pipeline.features import look, publish_predictions
     from fmnist_viz.pipeline.maps import Mapper
+    from fmnist_viz.pipeline.snapshots import publish_snapshots
     from fmnist_viz.pipeline.units import load_weights
 
     config, progress = ctx.config, ctx.progress
@@ -236,7 +239,8 @@ def _whole(ctx: Context, request: Request) -> None:
     digest = images.digest()
     mapper = Mapper(ctx)
     early = _pixels_first(mapper, images, digest) if config.fit is not None else {}
-    model, training = _model(ctx)
+    model, entry = _model(ctx)
+    training = dict(entry.record) if entry else {}
     if model is None:
         seen, weights = look_without_model(ctx, images, digest), []
     else:
@@ -253,6 +257,7 @@ def _whole(ctx: Context, request: Request) -> None:
     ctx.folder.manifest.about["findings"] = dict([*confusion_facts(shown), *axis_facts(shown)])
     progress.say("writing figures, tables, the Projector folder and the report")
     _export(ctx, shown, request.line, model)
+    publish_snapshots(ctx, entry)  # after the Projector folder: the page opens the run that began first
 
 
 def _pixels_first(mapper: Mapper, images: LabeledImages, digest: str) -> dict[str, Pending]:
@@ -265,16 +270,14 @@ def _pixels_first(mapper: Mapper, images: LabeledImages, digest: str) -> dict[st
     return {"pixels": mapper.begin(pixel_source(images, digest), images.labels, wait_for_worker=True)}
 
 
-def _model(ctx: Context) -> tuple[ModelFile | None, dict[str, Any]]:
-    """The model to look at, trained now (or before) or brought along (None: there is none), and the record of its training."""
-    from fmnist_viz.pipeline.snapshots import publish_snapshots
+def _model(ctx: Context) -> tuple[ModelFile | None, Entry | None]:
+    """The model to look at, trained now (or before) or brought along (None: there is none), and its training."""
     from fmnist_viz.pipeline.training import train
 
     if ctx.config.fit is None:
-        publish_snapshots(ctx, None)
-        return ctx.model, {}
+        return ctx.model, None
     entry = train(ctx)
-    return ModelFile(entry.path / "model.keras", ctx.config.fit.model), dict(entry.record)
+    return ModelFile(entry.path / "model.keras", ctx.config.fit.model), entry
 
 
 def _mapped(mapper: Mapper, images: LabeledImages, seen: Seen, weights: list[WeightRows], early: dict[str, Pending], training: dict[str, Any]) -> Shown:

@@ -21,7 +21,7 @@ from fmnist_viz.core.types import DataSet, LabeledImages
 from fmnist_viz.data.split import random_rows, stratified_rows, train_validation_rows
 from fmnist_viz.pipeline.config import code_digest, versions
 from fmnist_viz.pipeline.context import Context
-from fmnist_viz.pipeline.snapshots import FOLDER, LiveSnapshots, publish_snapshots
+from fmnist_viz.pipeline.snapshots import FOLDER, LiveSnapshots
 from fmnist_viz.pipeline.tensorflow import load_tensorflow
 from fmnist_viz.pipeline.transfer import FrozenBase
 from fmnist_viz.training.config import ComputeConfig, FitConfig
@@ -103,7 +103,6 @@ def train(ctx: Context) -> Entry:
     if ctx.base is not None:
         facts["base"] = ctx.base.record()
     run.record("training", ctx.facts("training", cached=entry.hit, **facts))
-    publish_snapshots(ctx, entry)
     return entry
 
 
