@@ -510,6 +510,7 @@ def test_what_the_main_job_says(run_folder: MadeRun) -> None:
         "epoch 1/1: ",
         "features of 1,500",
         "maps of ",
+        "the layer ladder of ",
         "  ",
         "writing ",
     )
