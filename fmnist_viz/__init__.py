@@ -21,6 +21,7 @@ _HOMES = {
     "ConfusionAnalysis": "fmnist_viz.pipeline.confusion_analysis",
     "faithfulness": "fmnist_viz.pipeline.faithfulness",
     "Faithfulness": "fmnist_viz.pipeline.faithfulness",
+    "ladder": "fmnist_viz.pipeline.ladder",
     "confusion": "fmnist_viz.analysis.confusion",
     "doctor": "fmnist_viz.pipeline.doctor",
     "LabeledImages": "fmnist_viz.core.types",

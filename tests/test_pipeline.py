@@ -90,9 +90,9 @@ def test_another_perplexity_makes_only_tsne_maps(base: Path) -> None:
     done = good(call(base, "train-and-export", "--config", "base/config.toml", "--perplexity", "10", "--cache-dir", "cache", "--out", "p10"))
     assert "taken from the cache" in done.err
     new = made_since(base, before)
-    assert {entry["kind"] for entry in new} == {"projections"}
-    assert {entry["key"]["method"] for entry in new} == {"tsne"}
-    assert len(new) == len(REPRESENTATIONS)
+    assert {entry["kind"] for entry in new} == {"projections", "ladder_maps"}
+    assert {entry["key"]["method"] for entry in new if entry["kind"] == "projections"} == {"tsne"}
+    assert len(new) == len(REPRESENTATIONS) + 1
     for name in ("pixels_pca", "pixels_umap", "logits_umap"):
         assert (base / "p10/projections" / f"{name}.csv").read_bytes() == (base / "base/projections" / f"{name}.csv").read_bytes()
     assert (base / "p10/projections/pixels_tsne.csv").read_bytes() != (base / "base/projections/pixels_tsne.csv").read_bytes()
@@ -121,7 +121,7 @@ def test_a_layer_more_computes_that_layer_only(base: Path) -> None:
 
     before = entries(base)
     good(call(base, "train-and-export", "--config", "base/config.toml", "--layers", "pixels", "--cache-dir", "cache", "--out", "narrower"))
-    assert {entry["kind"] for entry in made_since(base, before)} <= {"weights"}
+    assert {entry["kind"] for entry in made_since(base, before)} <= {"weights", "ladder_numbers", "ladder_maps"}
     assert not list((base / "narrower/projections").glob("logits_*"))
 
 
@@ -510,6 +510,7 @@ def test_what_the_main_job_says(run_folder: MadeRun) -> None:
         "epoch 1/1: ",
         "features of 1,500",
         "maps of ",
+        "the layer ladder of ",
         "  ",
         "writing ",
     )

@@ -20,6 +20,7 @@ from fmnist_viz.core.types import LabeledImages, Projection
 from fmnist_viz.display.axis import AxisDisplay
 from fmnist_viz.display.confusion import ConfusionDisplay
 from fmnist_viz.display.distortion import DistortionDisplay
+from fmnist_viz.display.ladder import LadderDisplay
 from fmnist_viz.display.lettering import clean, missing_signs
 from fmnist_viz.display.map import MapDisplay
 from fmnist_viz.display.map_grid import MapGridDisplay
@@ -59,6 +60,7 @@ class FigureContent:
     planes : representation -> AxisPlane of the samples on custom axes
     distortions : representation -> method -> Distortion of the samples;  held : representation -> share of the true neighbours held in it
     overlaps : representation -> method -> Overlap of the classes
+    ladder : the layers one after the other
     warnings : lines for every caption: a stand-in for the data, a sample of it
     """
 
@@ -79,6 +81,7 @@ class FigureContent:
     distortions: Mapping[str, Mapping[str, Distortion]] = field(default_factory=dict)
     held: Mapping[str, float] = field(default_factory=dict)
     overlaps: Mapping[str, Mapping[str, Overlap]] = field(default_factory=dict)
+    ladder: LadderDisplay | None = None
 
     def displays(self) -> Iterator[tuple[str, Display]]:
         """Every figure's name without suffix, and what draws it; names differ even where case does not count."""
@@ -101,6 +104,8 @@ class FigureContent:
         if self.labels is not None:
             for name, plane in self.planes.items():
                 yield f"axis_{slug(name)}", AxisDisplay(plane, self.labels, self.class_names, self.correct)
+        if self.ladder is not None:
+            yield "ladder", self.ladder
         yield from self._weight_maps()
 
     def _sample_maps(self) -> Iterator[tuple[str, Display]]:

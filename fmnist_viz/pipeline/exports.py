@@ -18,6 +18,7 @@ from fmnist_viz.analysis.learning import Learning
 from fmnist_viz.analysis.overlap import Overlap
 from fmnist_viz.core.store import staged_folder, write_file
 from fmnist_viz.core.types import LabeledImages, Projection
+from fmnist_viz.display.ladder import LadderDisplay
 from fmnist_viz.display.lettering import join
 from fmnist_viz.export.figures import FigureContent, write_figures
 from fmnist_viz.export.pictures import Shot
@@ -61,6 +62,7 @@ class Shown:
     near: Mapping[str, NDArray[np.int32]] = field(default_factory=dict)  # true neighbours (n, 50 at most) by representation
     distortions: Mapping[str, Mapping[str, Distortion]] = field(default_factory=dict)
     overlaps: Mapping[str, Mapping[str, Overlap]] = field(default_factory=dict)
+    ladder: LadderDisplay | None = None
 
     @property
     def learning(self) -> Learning | None:
@@ -152,6 +154,8 @@ def tables(shown: Shown, *, left_out: Sequence[tuple[str, str]] = ()) -> dict[st
         found["axes"] = axis_table(shown)
     if shown.overlaps:
         found["overlap"] = pd.concat([o.frame() for maps in shown.overlaps.values() for o in maps.values()], ignore_index=True)
+    if shown.ladder is not None:
+        found |= {"ladder": shown.ladder.frame(), "ladder_pairs": shown.ladder.pairs(), "ladder_cka": shown.ladder.cka()}
     if shown.confusion is not None:
         found |= {"confusion": shown.confusion.frame(), "pairs": shown.confusion.pairs(), "per_class": shown.confusion.per_class()}
         found["misclassified"] = misclassified(shown)
@@ -236,6 +240,7 @@ def begin_figures(ctx: Context, shown: Shown) -> Future[list[str]]:
         distortions=shown.distortions,
         held={name: shown.held(name) for name in shown.distortions},
         overlaps=shown.overlaps,
+        ladder=shown.ladder,
         warnings=tuple(ctx.warnings),
     )
     return ctx.runner.submit(draw_figures, FigureTask(ctx.scratch / "figures", content))
@@ -289,6 +294,7 @@ def publish_report(ctx: Context, shown: Shown, ready: Mapping[str, pd.DataFrame]
         learning=join(shown.learning.sentences()) if shown.learning else "",
         watched=(shown.learning.watched if shown.learning else "") or "validation",
         pictures=shots,
+        ladder=shown.ladder,
     )
     with ctx.timed("report"):
         write_report(ctx.folder.path / "report.html", content)

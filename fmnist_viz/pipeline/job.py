@@ -285,6 +285,7 @@ def _mapped(mapper: Mapper, images: LabeledImages, seen: Seen, weights: list[Wei
     from fmnist_viz.analysis.confusion import confusion
     from fmnist_viz.pipeline.axes import place
     from fmnist_viz.pipeline.exports import Shown
+    from fmnist_viz.pipeline.ladder import climb
     from fmnist_viz.pipeline.maps import weight_source
     from fmnist_viz.pipeline.overlap import overlaps
 
@@ -299,22 +300,23 @@ def _mapped(mapper: Mapper, images: LabeledImages, seen: Seen, weights: list[Wei
     counted = confusion(seen.predictions) if seen.predictions else None
     data_name = {"fashion-mnist": "Fashion-MNIST", "sample": "a sample of Fashion-MNIST"}.get(ctx.data.source.kind, ctx.data.source.location)
     return Shown(
-        f"{model} on {data_name}",
-        model,
-        images,
-        seen,
-        counted,
-        {name: maps[name].flat for name in pending},
-        graphs,
-        training.get("history", {}),
-        weights,
-        {name: maps[name].flat for name in of_weights},
-        training,
-        {name: maps[name].solid for name in pending if maps[name].solid},
-        place(ctx, images, seen, counted),
-        {name: near for name in pending if (near := maps[name].near) is not None},
-        {name: {method: local.distortion for method, local in maps[name].local.items()} for name in pending},
-        overlaps({name: maps[name] for name in pending}, images),
+        title=f"{model} on {data_name}",
+        model=model,
+        images=images,
+        seen=seen,
+        confusion=counted,
+        maps={name: maps[name].flat for name in pending},
+        graphs=graphs,
+        history=training.get("history", {}),
+        weights=weights,
+        weight_maps={name: maps[name].flat for name in of_weights},
+        training=training,
+        solid_maps={name: maps[name].solid for name in pending if maps[name].solid},
+        planes=place(ctx, images, seen, counted),
+        near={name: near for name in pending if (near := maps[name].near) is not None},
+        distortions={name: {method: local.distortion for method, local in maps[name].local.items()} for name in pending},
+        overlaps=overlaps({name: maps[name] for name in pending}, images),
+        ladder=climb(ctx, images, seen, {name: p.graph.path for name, p in pending.items()}),
     )
 
 

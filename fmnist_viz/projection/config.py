@@ -25,6 +25,8 @@ class MapConfig:
     umap_epochs: int = option(200, "UMAP: passes over the neighbour graph.", unit="epochs", low=11, high=5000)
     pca_dims: int = option(50, "Principal components that distances are computed from; 0 takes the vectors themselves.", unit="components", low=0, high=4096)
     flat_only: bool = option(False, "Leave out PCA and UMAP in 3-D, which are views of the Projector.")
+    # 2,000 points take about a second a layer, and a screen's width of the report shows no more
+    ladder_points: int = option(2000, "Images that the layer ladder follows from layer to layer, stratified; 0: no ladder.", unit="images", low=0, high=20000)
     dims: int = option(2, "Dimensions of the maps: 2 or 3 (t-SNE in 3-D runs on openTSNE and is much slower).", unit="dimensions", choices=(2, 3))
 
     def __post_init__(self) -> None:

@@ -41,13 +41,30 @@ def tsne(
     """
     k = min(neighbors_needed(perplexity), graph.k)
     start = (init / (np.std(init[:, 0]) or 1.0) * 1e-4).astype(np.float32)  # a copy: the library writes into it
-    if start.shape[1] == 2 and fast_path():
-        return _intelex(graph.head(k), start, perplexity, n_iter, seed, threads)
-    return _opentsne(graph.head(k), start, perplexity, n_iter, seed, threads)
+    return _descend(graph.head(k), start, perplexity, n_iter, exaggerated_steps(n_iter), seed, threads)
+
+
+def refine(
+    graph: NeighborGraph, coords: NDArray[np.float32], *, perplexity: float, n_iter: int, seed: int, threads: int
+) -> tuple[NDArray[np.float32], dict[str, Any]]:
+    """As `tsne`, from the finished map `coords` (n, 2|3) of the same points, whose scale is kept.
+
+    Shrunk to 1e-4 as other starts are, it would be forgotten for the most part; with fewer exaggerated steps, groups that it tears apart stay torn.
+    """
+    k = min(neighbors_needed(perplexity), graph.k)
+    return _descend(graph.head(k), np.array(coords, np.float32), perplexity, n_iter, exaggerated_steps(n_iter), seed, threads)
+
+
+def _descend(
+    graph: NeighborGraph, start: NDArray[np.float32], perplexity: float, n_iter: int, early: int, seed: int, threads: int
+) -> tuple[NDArray[np.float32], dict[str, Any]]:
+    """`start` is written into; the first `early` of the steps are exaggerated."""
+    run = _intelex if start.shape[1] == 2 and fast_path() else _opentsne
+    return run(graph, start, perplexity, n_iter, early, seed, threads)
 
 
 def _intelex(
-    graph: NeighborGraph, start: NDArray[np.float32], perplexity: float, n_iter: int, seed: int, threads: int
+    graph: NeighborGraph, start: NDArray[np.float32], perplexity: float, n_iter: int, early: int, seed: int, threads: int
 ) -> tuple[NDArray[np.float32], dict[str, Any]]:
     from importlib.metadata import version
 
@@ -62,7 +79,7 @@ def _intelex(
     stops = {"min_grad_norm": 0.0, "n_iter_without_progress": n_iter}
     model = TSNE(2, perplexity=perplexity, metric="precomputed", init=start, max_iter=n_iter, random_state=seed, n_jobs=threads, **stops)
     # The library exaggerates for 250 steps however few there are, and what it ends with then is no map at all.
-    model._EXPLORATION_MAX_ITER = exaggerated_steps(n_iter)
+    model._EXPLORATION_MAX_ITER = early
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*Precomputed sparse input was not sorted.*")
         coords = model.fit_transform(matrix)
@@ -73,7 +90,7 @@ def _intelex(
 
 
 def _opentsne(
-    graph: NeighborGraph, start: NDArray[np.float32], perplexity: float, n_iter: int, seed: int, threads: int
+    graph: NeighborGraph, start: NDArray[np.float32], perplexity: float, n_iter: int, early: int, seed: int, threads: int
 ) -> tuple[NDArray[np.float32], dict[str, Any]]:
     import openTSNE
     from openTSNE import TSNEEmbedding
@@ -84,7 +101,6 @@ def _opentsne(
     affinities = PerplexityBasedNN(perplexity=perplexity, knn_index=index, n_jobs=threads, random_state=seed)
     gradients = "fft" if start.shape[1] <= 2 and len(start) >= 3000 else "bh"  # the grid of the FFT pays only for many points
     embedding = TSNEEmbedding(start.astype(np.float64), affinities, negative_gradient_method=gradients, n_jobs=threads, random_state=seed)
-    early = exaggerated_steps(n_iter)
     embedding = embedding.optimize(early, exaggeration=12, momentum=0.5)
     embedding = embedding.optimize(n_iter - early, momentum=0.8)
     return np.asarray(embedding, np.float32), {"implementation": f"openTSNE {openTSNE.__version__}", "k": graph.k}

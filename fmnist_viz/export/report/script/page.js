@@ -22,6 +22,7 @@ async function start() {
   darkSystem.addEventListener("change", applyTheme);
   byId("theme").addEventListener("click", () => { document.documentElement.dataset.theme = isDark() ? "light" : "dark"; applyTheme(); });
   watchMap();
+  bindLadder();
   colorMap("class");
   showMap(Math.max(0, data.representations.length - 1));
   selectionChanged([]);
@@ -38,6 +39,7 @@ window.fmnistViz = {
   selected: () => selection.rows.map((i) => data.ids[i]),
   show: (representation, method) => showMap(data.representations.findIndex((r) => r.name === representation), method),
   color: colorMap,
+  ladder: (side = 2) => ({at: ladder.at, pair: ladder.pair, places: Array.from({length: ladder.points ?? 0}, (_, i) => placeOnLadder(i, side))}),
   state: () => ({representation: data.representations[map.representation]?.name, method: map.method, color: map.by, cell: selection.cell, rows: [...selection.rows], links: map.links.data.x0.length,
     fields: {x: map.points.glyph.x.field, y: map.points.glyph.y.field, color: map.points.glyph.fill_color.field}}),
 };
