@@ -104,7 +104,7 @@ def test_another_perplexity_makes_only_tsne_maps(base: Path) -> None:
     done = good(call(base, "train-and-export", "--config", "base/config.toml", "--perplexity", "10", "--cache-dir", "cache", "--out", "p10"))
     assert "taken from the cache" in done.err
     new = made_since(base, before)
-    assert {entry["kind"] for entry in new} == {"projections", "ladder_maps"}
+    assert {entry["kind"] for entry in new} == {"projections"}
     assert {entry["key"]["method"] for entry in new if entry["kind"] == "projections"} == {"tsne"}
     assert len(new) == len(REPRESENTATIONS) + 1
     for name in ("pixels_pca", "pixels_umap", "logits_umap"):
@@ -128,14 +128,12 @@ def test_a_layer_more_computes_that_layer_only(base: Path) -> None:
     new = made_since(base, before)
     assert [entry["key"]["layer"] for entry in new if entry["kind"] == "features"] == ["dense"]
     assert "training" not in {entry["kind"] for entry in new}
-    assert {p.name for p in (base / "wider/projections").glob("dense_*")} == {
-        f"dense_{name}.csv" for name in ("pca", "tsne", "umap", "pca_3d", "umap_3d", "axis")
-    }
+    assert {p.name for p in (base / "wider/projections").glob("dense_*")} == {f"dense_{name}.csv" for name in ("pca", "tsne", "umap", "axis")}
     assert (base / "wider/projections/logits_umap.csv").read_bytes() == (base / "base/projections/logits_umap.csv").read_bytes()
 
     before = entries(base)
     good(call(base, "train-and-export", "--config", "base/config.toml", "--layers", "pixels", "--cache-dir", "cache", "--out", "narrower"))
-    assert {entry["kind"] for entry in made_since(base, before)} <= {"weights", "ladder_numbers", "ladder_maps"}
+    assert {entry["kind"] for entry in made_since(base, before)} <= {"weights"}
     assert not list((base / "narrower/projections").glob("logits_*"))
 
 
