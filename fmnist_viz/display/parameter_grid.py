@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -61,13 +61,12 @@ class ParameterGridDisplay:
         return self.panels[0].projection.representation
 
     def rows(self) -> list[tuple[str, list[Panel]]]:
-        """(method, at most five of its panels): the lines from top to bottom."""
+        """(method, at most five of its panels): the lines from top to bottom. Methods with one map share the last lines, whose method is empty."""
         methods = dict.fromkeys(panel.projection.method for panel in self.panels)
-        found = []
-        for method in methods:
-            own = [panel for panel in self.panels if panel.projection.method == method]
-            found += [(method, own[start : start + COLUMNS]) for start in range(0, len(own), COLUMNS)]
-        return found
+        own = {method: [panel for panel in self.panels if panel.projection.method == method] for method in methods}
+        lines = [(method, panels) for method, panels in own.items() if len(panels) > 1]
+        lines.append(("", [panel for panels in own.values() if len(panels) == 1 for panel in panels]))
+        return [(method, panels[start : start + COLUMNS]) for method, panels in lines for start in range(0, len(panels), COLUMNS)]
 
     def frame(self) -> pd.DataFrame:
         """One row per map: representation, method, a column per parameter that was varied (missing where a method does not read it), dims, n, queries,
@@ -106,15 +105,14 @@ class ParameterGridDisplay:
         if scored := [p.scores for p in every if p.scores]:
             said.append(
                 f"Below each map: trustworthiness, share of the {scored[0]['k']} nearest neighbours kept (recall); triplets: how often the nearer of two "
-                f"random points is the nearer one on the map, by chance half of the time; over {scored[0]['queries']:,} queries against the representation itself"
+                f"random points is the nearer one on the map, by chance half of the time; over {scored[0]['queries']:,} queries against the representation; "
+                "values whose 95 % intervals overlap are not told apart"
             )
         said += self.findings()
         if any(p.coords.shape[1] > 2 for p in drawn):
             said.append("Of 3-D maps the first two axes are drawn, their scores are of the 3-D map")
         if {p.method for p in drawn} & set(DRIFTING):
-            said.append(
-                "Distances between groups and their sizes are not to be read in t-SNE and UMAP; what changes from panel to panel is the parameter's doing"
-            )
+            said.append("Distances between groups and their sizes are not to be read in t-SNE and UMAP; all panels have the same start and seed")
         if any(p.method == SUPERVISED for p in drawn):
             said.append("Supervised UMAP: labels were used, so that classes lie apart there is no finding")
         return join(said)
@@ -146,14 +144,16 @@ class ParameterGridDisplay:
             key.draw(sheet, MARGIN, MARGIN)
             for row, (method, panels) in enumerate(rows):
                 y = top + sum(heights[:row]) + _HEAD
-                name = fitted(METHOD_NAMES.get(method, method), SIDE * 72 * 0.98, HEAD)
-                sheet.text(MARGIN + _STUB - 0.07, y + SIDE / 2, name, fontsize=HEAD, color=INK, rotation=90, ha="right", va="center")
+                if method:
+                    name = fitted(_titled(panels[0].projection), SIDE * 72 * 0.98, HEAD)
+                    sheet.text(MARGIN + _STUB - 0.07, y + SIDE / 2, name, fontsize=HEAD, color=INK, rotation=90, ha="right", va="center")
                 for column, panel in enumerate(panels):
-                    self._draw_panel(sheet, MARGIN + _STUB + column * (SIDE + _GAP), y, panel, f"panel-{row}-{column}")
+                    head = panel.label if method else ", ".join(filter(None, [_titled(panel.projection), panel.label]))
+                    self._draw_panel(sheet, MARGIN + _STUB + column * (SIDE + _GAP), y, panel, head, f"panel-{row}-{column}")
         return sheet.figure
 
-    def _draw_panel(self, sheet: Sheet, x: float, y: float, panel: Panel, gid: str) -> None:
-        sheet.text(x + SIDE / 2, y - 0.07, fitted(panel.label, SIDE * 72, BODY) if panel.label else "", fontsize=BODY, color=INK, ha="center", va="baseline")
+    def _draw_panel(self, sheet: Sheet, x: float, y: float, panel: Panel, head: str, gid: str) -> None:
+        sheet.text(x + SIDE / 2, y - 0.07, fitted(head, SIDE * 72, BODY), fontsize=BODY, color=INK, ha="center", va="baseline")
         ax = sheet.axes(x, y, SIDE, SIDE, gid=gid)
         shown = MapDisplay(panel.projection, self.labels, self.class_names)
         if not shown.drawable:
@@ -166,10 +166,14 @@ class ParameterGridDisplay:
             sheet.text(x + SIDE / 2, y + SIDE + 0.11 + i * _LINE, line, fontsize=_LINE_SIZE, color=GREY, ha="center", va="baseline")
 
 
+def _titled(projection: Projection) -> str:
+    return METHOD_NAMES.get(projection.method, projection.method) + (" in 3-D" if projection.coords.shape[1] > 2 else "")
+
+
 def _lines(panel: Panel) -> list[str]:
-    """What stands below a panel: its scores, and where n did not allow the value, the one that was taken."""
-    lowered = panel.projection.parameters.get("lowered")
-    return [*panel_lines(panel.projection), *([f"lowered to fit n: {lowered}"] if lowered else [])]
+    """What stands below a panel: its scores, whether labels were used, and where n did not allow the value, the one that was taken."""
+    lowered, labels = (panel.projection.parameters.get(name) for name in ("lowered", "labels"))
+    return [*panel_lines(panel.projection), *([labels] if labels else []), *([f"lowered to fit n: {lowered}"] if lowered else [])]
 
 
 def _below(panels: Sequence[Panel]) -> float:
@@ -178,7 +182,8 @@ def _below(panels: Sequence[Panel]) -> float:
 
 def _best(panels: Sequence[Panel], name: str) -> str:
     """``recall@15 is highest at perplexity 5, 0.45 (0.44–0.46), not told apart from perplexity 30``: intervals that overlap do not tell two values apart."""
-    scored = [(panel.label, panel.projection.scores) for panel in panels]
+    lowered = {True: " (lowered to fit n)", False: ""}
+    scored = [(panel.label + lowered["lowered" in panel.projection.parameters], panel.projection.scores) for panel in panels]
     label, best = max(scored, key=lambda item: float(item[1][name]))
     others = [shorten(other, 40) for other, scores in scored if scores is not best and scores[f"{name}_high"] >= best[f"{name}_low"]]
     text, _, digits = FIGURES[name]

@@ -88,7 +88,7 @@ def cached_layers(run: FinishedRun, images: LabeledImages, ids: NDArray[np.str_]
 
 
 def cached_features(run: FinishedRun, digest: str, cache: Cache, names: Iterable[str] | None = None) -> dict[str, tuple[str, LayerFeatures]]:
-    """Key and features of the run's layers (all, or those named) for the images with that digest, as far as the cache holds them, whatever version made them."""
+    """Key and features of the run's layers (all, or those named) for the images with that digest, as far as the cache holds them, of any version."""
     model = run.model_sha256
     found: dict[str, tuple[str, LayerFeatures]] = {}
     wanted = set(run.representations if names is None else names) - {"pixels"}

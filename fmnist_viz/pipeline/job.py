@@ -232,6 +232,7 @@ def _whole(ctx: Context, request: Request) -> None:
     from fmnist_viz.pipeline.maps import Mapper
     from fmnist_viz.pipeline.snapshots import publish_snapshots
     from fmnist_viz.pipeline.units import load_weights
+    from fmnist_viz.projection.tsne import solid_cost
 
     config, progress = ctx.config, ctx.progress
     keep = ctx.brought.keep.tolist() if ctx.brought else None
@@ -251,6 +252,8 @@ def _whole(ctx: Context, request: Request) -> None:
         release()
     publish_predictions(ctx, seen)
     of_weights = f" and of {len(weights)} weight matrices" if weights else ""
+    if config.maps.dims == 3 and "tsne" in config.maps.method_names:
+        progress.warn(solid_cost(len(seen.sources) + len(weights), len(images)))
     if seen.sources or weights:
         progress.say(f"maps of {', '.join(seen.sources)}{of_weights}: {', '.join(config.maps.method_names)}")
     shown = _mapped(mapper, images, seen, weights, early, training)

@@ -28,6 +28,7 @@ from fmnist_viz.pipeline.folder import RunFolder, check_replaceable
 from fmnist_viz.projection.caption import reading
 from fmnist_viz.projection.config import MapConfig
 from fmnist_viz.projection.grid import Setting, read_components, read_grid, read_methods, settings, widest
+from fmnist_viz.projection.tsne import solid_cost
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -159,12 +160,6 @@ def _announce(wanted: Sequence[Setting], layers: int, n: int, progress: Progress
     solid = sum(s.method == "tsne" and s.config.dims == 3 for s in wanted)
     if solid:
         progress.warn(solid_cost(solid * layers, n))
-
-
-def solid_cost(maps: int, n: int) -> str:
-    """Why to expect a wait for t-SNE in 3-D."""
-    which = "t-SNE in 3-D runs" if maps == 1 else f"{maps} t-SNE maps in 3-D run"
-    return f"{which} on openTSNE's Barnes-Hut tree, for {n:,} points many times slower than a flat map; --dims 2, or pca and umap in 3-D, are quick"
 
 
 def _mapped(

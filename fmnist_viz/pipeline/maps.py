@@ -228,7 +228,7 @@ class Mapper:
     def _key(self, pending: Pending, job: Job) -> dict[str, Any]:
         c, method = job.config, job.method
         of_umap = {"n_neighbors": c.n_neighbors, "min_dist": c.min_dist, "epochs": c.umap_epochs}
-        own = {
+        own: dict[str, dict[str, Any]] = {
             "pca": {"components": job.components} if job.components else {},
             "tsne": {"perplexity": c.perplexity, "n_iter": c.n_iter},
             "umap": of_umap,

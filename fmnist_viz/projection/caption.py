@@ -9,9 +9,10 @@ from fmnist_viz.core.types import Projection
 from fmnist_viz.projection.badge import sentence
 from fmnist_viz.projection.config import SUPERVISED
 
-METHOD_NAMES = {"pca": "PCA", "tsne": "t-SNE", "umap": "UMAP", SUPERVISED: "supervised UMAP"}
+METHOD_NAMES = {"pca": "PCA", "tsne": "t-SNE", "umap": "UMAP", SUPERVISED: "Supervised UMAP"}
 _SHOWN = {  # parameter -> how it is said; the order is the order of the caption
-    "labels": "{}", "perplexity": "perplexity {:g}", "n_neighbors": "{} neighbours", "min_dist": "min. distance {:g}", "n_iter": "{} iterations", "n_epochs": "{} epochs",
+    "labels": "{}",
+    "perplexity": "perplexity {:g}", "n_neighbors": "{} neighbours", "min_dist": "min. distance {:g}", "n_iter": "{} iterations", "n_epochs": "{} epochs",
     "metric": "{}", "metric_note": "{}", "pca_dims": "PCA to {} for distances", "duplicates": "{:,} duplicate rows", "lowered": "lowered to fit n: {}",
 }  # fmt: skip
 
@@ -21,9 +22,9 @@ def parameter_text(projection: Projection) -> str:
     p = projection.parameters
     words = [METHOD_NAMES.get(projection.method, projection.method)]
     words += [text.format(p[name]) for name, text in _SHOWN.items() if p.get(name) is not None]
+    if p.get("components"):
+        words.append("components " + ", ".join(map(str, p["components"])))
     if projection.method == "pca" and p.get("variance"):
-        if p.get("components"):
-            words.append("components " + ", ".join(map(str, p["components"])))
         words.append("axes hold " + " + ".join(f"{100 * v:.1f} %" for v in p["variance"][: projection.coords.shape[1]]) + " of the variance")
     return ", ".join([*words, f"seed {projection.seed}"])
 
