@@ -319,6 +319,9 @@ def _mapped(mapper: Mapper, images: LabeledImages, seen: Seen, weights: list[Wei
         near={name: near for name in pending if (near := maps[name].near) is not None},
         distortions={name: {method: local.distortion for method, local in maps[name].local.items()} for name in pending},
         overlaps=overlaps({name: maps[name] for name in pending}, images),
+        components={
+            name: c for name, p in pending.items() if "pca" in ctx.config.maps.method_names and (c := p.components(images.images.shape[1:])) is not None
+        },
         ladder=climb(ctx, images, seen, {name: p.graph.path for name, p in pending.items()}),
     )
 

@@ -18,6 +18,7 @@ from fmnist_viz.core.store import staged_folder, write_file
 from fmnist_viz.core.threads import set_threads, usable_cores
 from fmnist_viz.core.types import DataSet, LabeledImages, Representation
 from fmnist_viz.display.parameter_grid import Panel, ParameterGridDisplay
+from fmnist_viz.display.scree import ScreeDisplay
 from fmnist_viz.export.slug import slug
 from fmnist_viz.pipeline.compared_layers import cached_features, images_of
 from fmnist_viz.pipeline.config import VERSION, RunConfig, ViewConfig, code_digest
@@ -26,6 +27,7 @@ from fmnist_viz.pipeline.features import Source, pixel_source
 from fmnist_viz.pipeline.finished import FinishedRun, open_runs
 from fmnist_viz.pipeline.folder import RunFolder, check_replaceable
 from fmnist_viz.projection.caption import reading
+from fmnist_viz.projection.components import Components
 from fmnist_viz.projection.config import MapConfig
 from fmnist_viz.projection.grid import Setting, read_components, read_grid, read_methods, settings, widest
 from fmnist_viz.projection.tsne import solid_cost
@@ -42,13 +44,13 @@ class MapGrid:
     """Maps of one run by layer and setting. `displays` draw themselves; `frame` holds every score.
 
     run : the run that was read;  displays : layer -> its maps;  wanted : the settings in the order of the panels
-    variance : layer -> shares of the variance of at most ten principal components;  warnings : what must be said on every figure
+    components : layer -> its leading principal components, where PCA was asked for;  warnings : what must be said on every figure
     """
 
     run: FinishedRun
     displays: dict[str, ParameterGridDisplay]
     wanted: list[Setting]
-    variance: dict[str, tuple[float, ...]]
+    components: dict[str, Components]
     warnings: list[str]
 
     @property
@@ -112,14 +114,14 @@ def map_grid(
         runner: Runner = LocalRunner() if apart else InlineRunner()
         ctx = Context(config, DataSet(None, images), {}, cache, RunFolder(found.path), runner, progress, threads, scratch)
         try:
-            displays, variance = _mapped(ctx, sources, images, wanted)
+            displays, found_components = _mapped(ctx, sources, images, wanted)
         except BaseException:
             if isinstance(runner, LocalRunner):
                 runner.close(now=True)
             raise
         if isinstance(runner, LocalRunner):
             runner.close()
-    return MapGrid(found, displays, wanted, variance, warnings)
+    return MapGrid(found, displays, wanted, found_components, warnings)
 
 
 def _layers(run: FinishedRun, text: str) -> list[str]:
@@ -156,15 +158,19 @@ def _sources(run: FinishedRun, names: Sequence[str], images: LabeledImages, cach
 
 def _announce(wanted: Sequence[Setting], layers: int, n: int, progress: Progress) -> None:
     """What is about to be computed, and the one thing that costs far more than it looks."""
-    progress.say(f"maps of {n:,} images: {len(wanted)} settings of {layers} {'layer' if layers == 1 else 'layers'}")
+    progress.say(f"maps of {n:,} images: {_count(len(wanted), 'setting')} of {_count(layers, 'layer')}")
     solid = sum(s.method == "tsne" and s.config.dims == 3 for s in wanted)
     if solid:
         progress.warn(solid_cost(solid * layers, n))
 
 
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
 def _mapped(
     ctx: Context, sources: dict[str, Source], images: LabeledImages, wanted: Sequence[Setting]
-) -> tuple[dict[str, ParameterGridDisplay], dict[str, tuple[float, ...]]]:
+) -> tuple[dict[str, ParameterGridDisplay], dict[str, Components]]:
     from fmnist_viz.pipeline.maps import Job, Mapper
 
     mapper = Mapper(ctx)
@@ -174,11 +180,15 @@ def _mapped(
     for name, maps in zip(sources, mapper.projections(pending), strict=True):
         panels = [Panel(p, s.label, s.varied) for p, s in zip(maps, jobs.values(), strict=True)]
         displays[name] = ParameterGridDisplay(panels, labels, images.class_names)
-    return displays, {name: tuple(p.graph.record["variance"]) for name, p in zip(sources, pending, strict=True)}
+    shape = images.images.shape[1:] if any(s.method == "pca" for s in wanted) else ()
+    made = {name: p.components(shape) for name, p in zip(sources, pending, strict=True)} if shape else {}
+    return displays, {name: c for name, c in made.items() if c is not None}
 
 
 def write_grid(made: MapGrid, folder: Path, line: str) -> Manifest:
     """`grid_<layer>.png` and `.svg`, `grid.csv`, `coordinates/<layer>_<method>_<values>.csv` and a manifest, as one folder, all or nothing.
+
+    Where PCA was asked for also `scree_<layer>` and `pca.csv`, with at most ten components of each layer.
 
     Raises OutputBusy where the folder holds anything but an earlier grid.
     """
@@ -206,6 +216,11 @@ def write_grid(made: MapGrid, folder: Path, line: str) -> Manifest:
             write_file(temp / "coordinates" / f"{slug(name)}_{setting.stem}.csv", table.to_csv(index=False, lineterminator="\n"))
         for name, display in made.displays.items():
             save(display.plot(stamp=made.warnings, prefix=f"Run {made.run.name}"), temp / f"grid_{slug(name)}")
+        for name, found in made.components.items():
+            save(ScreeDisplay(found).plot(stamp=made.warnings, prefix=f"Run {made.run.name}"), temp / f"scree_{slug(name)}")
+        if made.components:
+            table = pd.concat([found.frame() for found in made.components.values()], ignore_index=True)
+            write_file(temp / "pca.csv", table.to_csv(index=False, lineterminator="\n", float_format="%.7g"))
         manifest.record(temp, KIND, sorted(temp.iterdir()), {"maps": facts})
     return manifest
 

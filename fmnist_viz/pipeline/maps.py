@@ -26,6 +26,7 @@ from fmnist_viz.pipeline.context import Context
 from fmnist_viz.pipeline.features import Source, query_rows
 from fmnist_viz.pipeline.local import Local, has_local, load_local, save_local
 from fmnist_viz.projection.basis import Basis, basis
+from fmnist_viz.projection.components import Components, components
 from fmnist_viz.projection.config import SUPERVISED, MapConfig
 from fmnist_viz.projection.distortion import WIDE, distortion, true_neighbors
 from fmnist_viz.projection.faithfulness import faithfulness, map_neighbors
@@ -132,6 +133,11 @@ class Pending:
         """The true neighbours of all rows; None where there is no graph."""
         path = self.graph.path / "near.npy"
         return np.load(path) if path.exists() else None
+
+    def components(self, shape: tuple[int, ...]) -> Components | None:
+        """The leading principal components; `shape` (h, w, channels) of the images makes pictures of the pixels'."""
+        rep = self.source.representation
+        return components(rep, load_graph(self.graph.path)[0], shape=shape if rep.kind == "pixels" else ())
 
     def pca_scores(self, dims: int) -> dict[str, Any]:
         """The scores of the leading principal components, in as many dimensions as the map that is held against them."""
