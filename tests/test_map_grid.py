@@ -17,12 +17,14 @@ from drawn import QUICK, representation
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fmnist_viz.core.errors import UsageError, VizError
+from fmnist_viz.core.cache import Cache
+from fmnist_viz.core.errors import BadInput, UsageError, VizError
 from fmnist_viz.core.manifest import Manifest
-from fmnist_viz.core.types import Projection
+from fmnist_viz.core.types import LabeledImages, Projection, Source
 from fmnist_viz.display.parameter_grid import COLUMNS, Panel, ParameterGridDisplay
 from fmnist_viz.neighbors import exact_graph
-from fmnist_viz.pipeline.map_grid import _announce
+from fmnist_viz.pipeline.finished import FinishedRun
+from fmnist_viz.pipeline.map_grid import _announce, _sources
 from fmnist_viz.projection.basis import basis
 from fmnist_viz.projection.caption import reading
 from fmnist_viz.projection.config import SUPERVISED, MapConfig
@@ -203,6 +205,18 @@ def test_only_tsne_in_3d_is_announced_as_slow(method: str, dims: int, warned: bo
     heard = Heard()
     _announce([Setting(method, MapConfig(dims=dims))], 2, 1000, heard)
     assert [bool(re.match("2 t-SNE maps in 3-D run on openTSNE.*1,000 points", line)) for line in heard.lines] == [True] * warned
+
+
+def test_a_run_of_some_of_the_images_is_not_mapped_with_all(tmp_path: Path) -> None:
+    pixels = np.zeros((6, 4, 4, 1), np.uint8)
+    source = Source("folder", "here", "0" * 64)
+    images = LabeledImages(pixels, np.zeros(6, np.int64), ("a",), np.array([f"test/{i}" for i in range(6)]), "test", source)
+    stages = {"features": {"files": {}, "representations": {"pixels": {"rows": 5, "width": 16, "kept_width": 16, "transform": {}}}}}
+    run = FinishedRun(tmp_path, "run", Manifest({}, stages))
+    with pytest.raises(BadInput, match="was made from 5 of these 6 images"):
+        _sources(run, ["pixels"], images, Cache(tmp_path))
+    stages["features"]["representations"]["pixels"]["rows"] = 6  # type: ignore[index]
+    assert list(_sources(run, ["pixels"], images, Cache(tmp_path))) == ["pixels"]
 
 
 # --- the command ------------------------------------------------------------------------------------------------------

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fmnist_viz.core.cache import Cache, default_cache_dir
 from fmnist_viz.core.config import digest
-from fmnist_viz.core.errors import BadInput, UsageError, unknown_choice
+from fmnist_viz.core.errors import BadInput, ResourceError, UsageError, unknown_choice
 from fmnist_viz.core.manifest import Manifest
 from fmnist_viz.core.progress import Progress, Silent
 from fmnist_viz.core.runner import InlineRunner, LocalRunner, Runner
@@ -115,6 +116,9 @@ def map_grid(
         ctx = Context(config, DataSet(None, images), {}, cache, RunFolder(found.path), runner, progress, threads, scratch)
         try:
             displays, found_components = _mapped(ctx, sources, images, wanted)
+        except BrokenProcessPool:
+            fact = "was ended from outside, most likely for lack of memory"
+            raise ResourceError("WORKER-LOST", "the map worker", fact, "Give fewer layers, or smaller values.") from None
         except BaseException:
             if isinstance(runner, LocalRunner):
                 runner.close(now=True)
@@ -137,7 +141,10 @@ def _layers(run: FinishedRun, text: str) -> list[str]:
 
 
 def _sources(run: FinishedRun, names: Sequence[str], images: LabeledImages, cache: Cache) -> dict[str, Source]:
-    """The layers' vectors. Raises BadInput where the cache does not hold them any more."""
+    """The layers' vectors. Raises BadInput where the cache does not hold them any more, or where the run looked at some of the images only."""
+    if rows := {run.representations[name]["rows"] for name in names} - {len(images)}:
+        fact = f"was made from {min(rows):,} of these {len(images):,} images, for vectors were brought along for those alone"
+        raise BadInput("OTHER-IMAGES", run.path, fact, "Map it by fmnist-viz export, with other parameters.")
     content, model = images.digest(), str(run.about.get("model", ""))
     stored = cached_features(run, content, cache, names) if set(names) - {"pixels"} else {}
     found = {}
