@@ -437,7 +437,7 @@ def test_a_run_that_asks_for_more_says_so_on_screen_and_in_its_facts(tmp_path: P
         config=SimpleNamespace(view=ViewConfig(projector_points=250)), seed=0, timed=lambda stage: contextlib.nullcontext(), facts=lambda stage, **more: more,
         progress=SimpleNamespace(warn=warned.append), folder=SimpleNamespace(path=tmp_path, record=recorded.__setitem__),
     )  # fmt: skip
-    publish_projector(ctx, SimpleNamespace(images=images, seen=seen, maps={}, weights=()))
+    publish_projector(ctx, SimpleNamespace(images=images, seen=seen, maps={}, solid_maps={}, planes={}, confusion=None, weights=()))
     assert "250 images" in warned[0] and "200" in warned[0]
     assert recorded["projector"]["rows"] == 200 and recorded["projector"]["images_asked_for"] == 250
 

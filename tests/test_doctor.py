@@ -269,7 +269,7 @@ def test_no_false_alarm_on_ours(tmp_path: Path) -> None:
 def test_no_false_alarm_on_a_real_run(run_folder: MadeRun) -> None:
     found = fmnist_viz.doctor(run_folder.path.parent)
     assert not rules(found, "breaks", "misleads", "slow")
-    assert {one.run for one in found.tensors} == {"run/projector"}
+    assert {one.run for one in found.tensors} == {"run/projector", *(f"run/projector_epochs/{name}" for name in ("epoch_000", "epoch_001", "trajectory"))}
     assert all(one.shown and one.bookmarks for one in found.tensors if one.tensor[:1] != "w")
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from fmnist_viz.analysis.axis_text import AxisConfig
-from fmnist_viz.core.config import check_options, digest, option
+from fmnist_viz.core.config import check_options, digest, option, read_toml
 from fmnist_viz.data.config import DataConfig
 from fmnist_viz.features.config import FeatureConfig
 from fmnist_viz.models.zoo import preset
@@ -128,6 +128,16 @@ class RunConfig:
         if self.transfer:
             parts["TransferConfig"] = {**dataclasses.asdict(self.transfer.preparation), "weights": base}
         return digest({"command": command, "version": VERSION, **parts})
+
+
+def read_run_config(run: Path, kind: str) -> RunConfig:
+    """The settings that a run folder keeps of itself in config.toml; `kind` as in its manifest: "train", "train-and-export" or "export"."""
+    parts: dict[str, Any] = {
+        "data": DataConfig, "features": FeatureConfig, "maps": MapConfig, "axes": AxisConfig, "view": ViewConfig, "compute": ComputeConfig,
+        **({"model_file": ModelFileConfig, "brought": BroughtConfig} if kind == "export" else {"fit": FitConfig, "transfer": TransferConfig}),
+    }  # fmt: skip
+    values = read_toml(str(run / "config.toml"), {f.name for part in parts.values() for f in dataclasses.fields(part)})
+    return RunConfig(**{name: part(**{f.name: values[f.name] for f in dataclasses.fields(part) if f.name in values}) for name, part in parts.items()})
 
 
 # rooms whose code decides what is computed; how it is drawn and told does not

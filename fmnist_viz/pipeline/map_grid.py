@@ -22,14 +22,13 @@ from fmnist_viz.display.parameter_grid import Panel, ParameterGridDisplay
 from fmnist_viz.display.scree import ScreeDisplay
 from fmnist_viz.export.slug import slug
 from fmnist_viz.pipeline.compared_layers import cached_features, images_of
-from fmnist_viz.pipeline.config import VERSION, RunConfig, ViewConfig, code_digest
+from fmnist_viz.pipeline.config import VERSION, RunConfig, code_digest, read_run_config
 from fmnist_viz.pipeline.context import Context, scratch_folder
 from fmnist_viz.pipeline.features import Source, pixel_source
-from fmnist_viz.pipeline.finished import FinishedRun, open_runs
+from fmnist_viz.pipeline.finished import FinishedRun, checked, open_runs
 from fmnist_viz.pipeline.folder import RunFolder, check_replaceable
 from fmnist_viz.projection.caption import reading
 from fmnist_viz.projection.components import Components
-from fmnist_viz.projection.config import MapConfig
 from fmnist_viz.projection.grid import Setting, read_components, read_grid, read_methods, settings, widest
 from fmnist_viz.projection.tsne import solid_cost
 
@@ -99,16 +98,15 @@ def map_grid(
         raise UsageError("OPTION-RANGE", "--dims", f"{dims} is out of range", "Give 2 or 3.")
     (found,) = open_runs([Path(run)])
     names = _layers(found, layers)
-    asked = found.config_values()
-    base = MapConfig(**{f.name: asked[f.name] for f in dataclasses.fields(MapConfig) if f.name in asked})
-    base = dataclasses.replace(base, dims=dims or base.dims)
+    asked = read_run_config(checked(found, "config.toml").parent, found.about["kind"])
+    base = dataclasses.replace(asked.maps, dims=dims or asked.maps.dims)
     wanted = settings(base, values, named, chosen)
     images = images_of(found)
     cache = Cache(Path(cache_dir or default_cache_dir()).absolute(), report=progress.warn)
     sources = _sources(found, names, images, cache)
     _announce(wanted, len(sources), len(images), progress)
     warnings = list(found.about.get("warnings", []))
-    config = RunConfig(maps=widest(base, wanted), view=ViewConfig(seed=int(asked["seed"])))
+    config = RunConfig(maps=widest(base, wanted), view=asked.view)
     threads = set_threads(min(int(found.about.get("threads") or 0), usable_cores()))
     with scratch_folder(cache) as scratch:
         apart = workers and threads > 1 and any(s.method.startswith("umap") for s in wanted) and len(wanted) > 1

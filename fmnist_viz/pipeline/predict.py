@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +22,7 @@ from fmnist_viz.display.cards import CardsDisplay, Nearest
 from fmnist_viz.features.extract import RAW_WIDTH, pooled_width
 from fmnist_viz.features.shards import LayerFeatures
 from fmnist_viz.models.layers import LayerInfo, penultimate
-from fmnist_viz.pipeline.config import RunConfig
+from fmnist_viz.pipeline.config import RunConfig, read_run_config
 from fmnist_viz.pipeline.context import Context, scratch_folder
 from fmnist_viz.pipeline.folder import RunFolder, verify
 
@@ -161,19 +160,9 @@ def _checked(run: Path) -> Manifest:
 
 def run_config(run: Path, manifest: Manifest) -> RunConfig:
     """The settings that a run keeps of itself."""
-    from fmnist_viz.core.config import read_toml
-    from fmnist_viz.data.config import DataConfig
-    from fmnist_viz.features.config import FeatureConfig
-    from fmnist_viz.pipeline.config import ViewConfig
-    from fmnist_viz.projection.config import MapConfig
-    from fmnist_viz.training.config import ComputeConfig, FitConfig
-
-    parts: dict[str, Any] = {"data": DataConfig, "features": FeatureConfig, "maps": MapConfig, "view": ViewConfig, "compute": ComputeConfig, "fit": FitConfig}
-    known = {f.name for part in parts.values() for f in dataclasses.fields(part)}
     if manifest.about.get("kind") not in ("train", "train-and-export"):
         raise BadInput("NO-TRAINING", run, "was not trained by this program", "Give a run that train-and-export or train has made.")
-    values = read_toml(str(run / "config.toml"), known)
-    return RunConfig(**{name: part(**{f.name: values[f.name] for f in dataclasses.fields(part) if f.name in values}) for name, part in parts.items()})
+    return read_run_config(run, manifest.about["kind"])
 
 
 def _data(config: RunConfig, manifest: Manifest, progress: Progress) -> DataSet:
