@@ -432,7 +432,7 @@ def test_a_run_that_asks_for_more_says_so_on_screen_and_in_its_facts(tmp_path: P
 
     monkeypatch.setattr(check, "MAX_POINTS", 200)
     images, warned, recorded = garments(300), [], {}
-    seen = SimpleNamespace(sources={"pixels": SimpleNamespace(representation=pixels(images))}, predictions=None)
+    seen = SimpleNamespace(sources={"pixels": SimpleNamespace(representation=pixels(images))}, predictions=None, penultimate="")
     ctx = SimpleNamespace(
         config=SimpleNamespace(view=ViewConfig(projector_points=250)), seed=0, timed=lambda stage: contextlib.nullcontext(), facts=lambda stage, **more: more,
         progress=SimpleNamespace(warn=warned.append), folder=SimpleNamespace(path=tmp_path, record=recorded.__setitem__),

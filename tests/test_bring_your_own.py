@@ -29,7 +29,7 @@ from fmnist_viz.export.projector import check_folder
 NAMES, EACH = ("blue", "green", "red"), 14
 N = EACH * len(NAMES)
 LABELS = np.repeat(np.arange(3), EACH)
-QUICK = ("--methods", "pca", "--cache-dir", "cache")
+QUICK = ("--methods", "pca", "--flat-only", "--cache-dir", "cache")
 
 
 def classifier() -> keras.Model:

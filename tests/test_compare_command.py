@@ -59,7 +59,22 @@ def reseal(folder: Path, manifest: Manifest) -> None:
 def other(run_folder: MadeRun, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A second training, with another step size; 600 of the same test images, from the same cache."""
     where = tmp_path_factory.mktemp("other")
-    argv = ("--model", "dense128", "--epochs", "1", "--points", "600", "--learning-rate", "0.0003", "--methods", "pca", "--projector-points", "50")
+    argv = (
+        "--model",
+        "dense128",
+        "--epochs",
+        "1",
+        "--points",
+        "600",
+        "--learning-rate",
+        "0.0003",
+        "--methods",
+        "pca",
+        "--projector-points",
+        "50",
+        "--ladder-points",
+        "0",
+    )
     done = run(where, "train-and-export", *argv, "--out", "projector_logs/other", "--cache-dir", str(run_folder.cache_dir))
     assert done.code == 0, done.err
     return where / "projector_logs" / "other"

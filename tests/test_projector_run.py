@@ -197,3 +197,27 @@ def test_the_neighbour_panel_lists_neighbours_with_their_own_thumbnails(page: Pr
         assert label == page.metadata(int(i))[0]["label"]
         across, down = (float(part.rstrip("%")) / 100 * (side - 1) for part in place.split())
         assert (round(down) * side + round(across)) == i
+
+
+def test_a_snapshot_that_is_written_while_a_training_runs_appears_when_the_page_is_reloaded(tmp_path: Path) -> None:
+    import keras
+
+    import fmnist_viz
+
+    logs, seen = tmp_path / "logs", []
+    images, labels = originals([f"test/{i}" for i in range(100)])[..., None] / 255, np.arange(100) % 10
+    fmnist_viz.add_embedding(logs, images.reshape(100, -1), labels.tolist(), tag="before")  # TensorBoard is open on something already
+    model = keras.Sequential([keras.Input((28, 28, 1)), keras.layers.Flatten(), keras.layers.Dense(16, "relu"), keras.layers.Dense(10, "softmax")])
+    model.compile("adam", "sparse_categorical_crossentropy")
+    with open_projector(logs) as page:
+
+        class Reload(keras.callbacks.Callback):
+            def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+                page.page.wait_for_timeout(7000)  # TensorBoard looks for new runs every five seconds
+                page.reload()
+                seen.append(page.runs())
+                page.open_tensor(page.tensors()[0], run=f"projector/epoch_{epoch + 1:03d}")
+                assert page.point_count() == 100
+
+        model.fit(images, labels, epochs=2, verbose=0, callbacks=[fmnist_viz.ProjectorCallback(logs, images, labels), Reload()])
+    assert [sum(run.startswith("projector/") for run in runs) for runs in seen] == [2, 3]

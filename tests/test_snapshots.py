@@ -279,7 +279,22 @@ def test_where_there_are_none_the_manifest_says_why(run_folder: MadeRun, trained
     where, _ = trained
     done = call(where, *TRAIN, "--epochs", "4", "--snapshots", "none", "--out", "without")
     assert done.code == 0, done.err
-    look = ("--data", "sample", "--points", "60", "--projector-points", "30", "--methods", "pca", "--layers", "logits", "--cache-dir", "cache")
+    look = (
+        "--data",
+        "sample",
+        "--points",
+        "60",
+        "--ladder-points",
+        "0",
+        "--projector-points",
+        "30",
+        "--methods",
+        "pca",
+        "--layers",
+        "logits",
+        "--cache-dir",
+        "cache",
+    )
     done = call(where, "export", "--model", str(run_folder.path / "model.keras"), *look, "--out", "brought")
     assert done.code == 0, done.err
     said = {out: Manifest.load(where / out).stages["snapshots"]["skipped"] for out in ("without", "brought")}

@@ -323,7 +323,23 @@ def made(data: DataSet, tmp_path_factory: pytest.TempPathFactory) -> Made:
     where = tmp_path_factory.mktemp("made")
     np.savez(where / "few.npz", x_train=data.train.images, y_train=data.train.labels, x_test=data.test.images, y_test=data.test.labels)
     source = ("--data", "npz:few.npz", *VGG)
-    job = ("train-and-export", "--model", "vgg19", "--recipe", "article", "--epochs", "2", "--layers", "block5_pool", "--methods", "pca", "--out", "run")
+    job = (
+        "train-and-export",
+        "--model",
+        "vgg19",
+        "--recipe",
+        "article",
+        "--epochs",
+        "2",
+        "--layers",
+        "block5_pool",
+        "--methods",
+        "pca",
+        "--ladder-points",
+        "0",
+        "--out",
+        "run",
+    )
     done = call(where, *job, *source)
     assert done.code == 0, done.err
     other = ("train", "--model", "vgg19", "--seed", "1", "--out", "other", *source)
