@@ -157,7 +157,9 @@ def test_vectors_alone_have_maps_and_no_confusions(place: Path) -> None:
     folder = made(place, "vectors", "--representation", "torch=vectors.npy", "--labels", "labels.npy")
     assert check_folder(folder / "projector") == []
     assert not (folder / "predictions.csv").exists() and not (folder / "tables" / "confusion.csv").exists()
-    assert {p.name for p in (folder / "figures").glob("*.png")} == {"maps.png", "map_torch_pca.png", "distortion_torch.png", "overlap_torch.png"}
+    assert {p.name for p in (folder / "figures").glob("*.png")} == {
+        "maps.png", "map_torch_pca.png", "distortion_torch.png", "overlap_torch.png", "scree_torch.png",
+    }  # fmt: skip
     data = page_data(folder)
     assert data["predictions"] is data["confidence"] is None and data["sheet"]["count"] == 0 and data["labels"] == LABELS.tolist()
     text = (folder / "report.html").read_text(encoding="utf-8")

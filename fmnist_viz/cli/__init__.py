@@ -208,6 +208,42 @@ def compare(
     run_compare(runs, out, cache_dir, command_line(sys.argv[1:]))
 
 
+@app.command("map", rich_help_panel="Make")
+def draw_maps(
+    words: Annotated[list[str], typer.Argument(metavar="RUN [PARAMETER=V1,V2]...", help="A run folder; further parameters of the grid.", show_default=False)],
+    grid: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--grid",
+            metavar="PARAMETER=V1,V2",
+            help="Values to draw side by side: of perplexity, n_iter (t-SNE), n_neighbors, min_dist or umap_epochs (UMAP). Several parameters may follow; "
+            "those of one method are combined. What is not named is as in the run.",
+            show_default=False,
+        ),
+    ] = None,
+    layer: Annotated[str, typer.Option("--layer", help="Layers of the run, separated by commas; by default its last hidden one.", show_default=False)] = "",
+    method: Annotated[
+        str,
+        typer.Option(
+            "--method",
+            help="Maps to draw, separated by commas: pca, tsne, umap, umap-supervised (which is shown the labels); by default those that read the parameters.",
+            show_default=False,
+        ),
+    ] = "",
+    dims: Annotated[int, typer.Option("--dims", help="Dimensions of the maps, 2 or 3; by default as in the run.", show_default=False)] = 0,
+    components: Annotated[str, typer.Option("--components", help="PCA: the two or three components that are its axes, such as 1,3.", show_default=False)] = "",
+    out: Annotated[
+        str, typer.Option("--out", help="Folder for figures, grid.csv and coordinates; by default projector_logs/grid-<8 digits>.", show_default=False)
+    ] = "",
+    cache_dir: CacheDir = "",
+) -> None:
+    """Draw a finished run's maps under a grid of parameters as small multiples, each with its scores."""
+    from fmnist_viz.cli.map import run_map
+
+    line = command_line(sys.argv[1:])
+    run_map(words, grid or [], layers=layer, methods=method, dims=dims, components=components, out=out, cache_dir=cache_dir, line=line)
+
+
 @app.command("projector-page", rich_help_panel="Make")
 def projector_page(
     folder: Annotated[Path, typer.Argument(help="A Projector folder (it holds projector_config.pbtxt), or a run folder.", show_default=False)],

@@ -17,8 +17,8 @@ def rerun(run: Path, cache_dir: Path | None, *, trust_model: bool = False) -> No
     about = verify(run).about
     if about["kind"] == "train":
         raise BadInput("NO-MAPS", run, "holds a training without maps", "Use fmnist-viz train-and-export with the same settings.")
-    if about["kind"] == "compare":
-        raise BadInput("NO-RUN", run, "holds a comparison, not a run", "Use fmnist-viz compare with the same runs.")
+    if about["kind"] in (others := {"compare": "a comparison", "map": "a grid of maps"}):
+        raise BadInput("NO-RUN", run, f"holds {others[about['kind']]}, not a run", f"Use fmnist-viz {about['kind']} with the same runs.")
     screen = Screen()
     try:
         config = read_run_config(run, about["kind"])

@@ -190,7 +190,8 @@ class MapDisplay:
         shares = self.projection.parameters.get("variance") or ()
         if self.projection.method != "pca":
             return "", ""
-        words = [f"principal axis {i + 1}" + (f": {100 * shares[i]:.1f} % of the variance" if i < len(shares) else "") for i in range(2)]
+        numbers = self.projection.parameters.get("components") or (1, 2)
+        words = [f"principal axis {numbers[i]}" + (f": {100 * shares[i]:.1f} % of the variance" if i < len(shares) else "") for i in range(2)]
         return words[0], words[1]
 
 

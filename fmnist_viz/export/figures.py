@@ -26,9 +26,11 @@ from fmnist_viz.display.map import MapDisplay
 from fmnist_viz.display.map_grid import MapGridDisplay
 from fmnist_viz.display.overlap import OverlapDisplay
 from fmnist_viz.display.sample_grid import SampleGridDisplay
+from fmnist_viz.display.scree import ScreeDisplay
 from fmnist_viz.display.style import DPI, styled
 from fmnist_viz.display.training_curves import TrainingCurvesDisplay
 from fmnist_viz.export.slug import slug
+from fmnist_viz.projection.components import Components
 from fmnist_viz.projection.distortion import Distortion
 
 if TYPE_CHECKING:
@@ -60,7 +62,7 @@ class FigureContent:
     planes : representation -> AxisPlane of the samples on custom axes
     distortions : representation -> method -> Distortion of the samples;  held : representation -> share of the true neighbours held in it
     overlaps : representation -> method -> Overlap of the classes
-    ladder : the layers one after the other
+    ladder : the layers one after the other;  components : representation -> its leading principal components
     warnings : lines for every caption: a stand-in for the data, a sample of it
     """
 
@@ -82,6 +84,7 @@ class FigureContent:
     held: Mapping[str, float] = field(default_factory=dict)
     overlaps: Mapping[str, Mapping[str, Overlap]] = field(default_factory=dict)
     ladder: LadderDisplay | None = None
+    components: Mapping[str, Components] = field(default_factory=dict)
 
     def displays(self) -> Iterator[tuple[str, Display]]:
         """Every figure's name without suffix, and what draws it; names differ even where case does not count."""
@@ -104,6 +107,8 @@ class FigureContent:
         if self.labels is not None:
             for name, plane in self.planes.items():
                 yield f"axis_{slug(name)}", AxisDisplay(plane, self.labels, self.class_names, self.correct)
+        for name, components in self.components.items():
+            yield f"scree_{slug(name)}", ScreeDisplay(components)
         if self.ladder is not None:
             yield "ladder", self.ladder
         yield from self._weight_maps()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -78,11 +78,20 @@ def rows_of(where: NDArray[np.str_], ids: NDArray[np.str_]) -> NDArray[np.int64]
 
 def cached_layers(run: FinishedRun, images: LabeledImages, ids: NDArray[np.str_], cache: Cache) -> dict[str, Callable[[], NDArray[np.float32]]]:
     """Loaders of the layers' vectors for the given ids, as far as the cache holds them, in the run's order; pixels are the images themselves."""
-    rows, digest, model = rows_of(images.sample_ids, ids), images.digest(), run.model_sha256
+    rows = rows_of(images.sample_ids, ids)
     found: dict[str, Callable[[], NDArray[np.float32]]] = {}
     if "pixels" in run.representations:
         found["pixels"] = lambda: images.pixels[rows]
-    wanted = run.representations.keys() - {"pixels"}
+    for name, (_, stored) in cached_features(run, images.digest(), cache).items():
+        found[name] = lambda stored=stored: stored.vectors()[rows]  # type: ignore[misc]
+    return {name: found[name] for name in run.representations if name in found}
+
+
+def cached_features(run: FinishedRun, digest: str, cache: Cache, names: Iterable[str] | None = None) -> dict[str, tuple[str, LayerFeatures]]:
+    """Key and features of the run's layers (all, or those named) for the images with that digest, as far as the cache holds them, of any version."""
+    model = run.model_sha256
+    found: dict[str, tuple[str, LayerFeatures]] = {}
+    wanted = set(run.representations if names is None else names) - {"pixels"}
 
     def fits(key: Mapping[str, Any]) -> bool:
         return key.get("model") == model and key.get("images") == digest and key.get("layer") in wanted and key["layer"] not in found
@@ -90,8 +99,8 @@ def cached_layers(run: FinishedRun, images: LabeledImages, ids: NDArray[np.str_]
     for entry in cache.search("features", fits) if model else ():
         stored = LayerFeatures(entry.path)
         if stored.facts["width"] == run.representations[entry.record["layer"]]["kept_width"]:  # pooled or kept otherwise, it is another representation
-            found[entry.record["layer"]] = lambda stored=stored: stored.vectors()[rows]  # type: ignore[misc]
-    return {name: found[name] for name in run.representations if name in found}
+            found[entry.record["layer"]] = (entry.key, stored)
+    return found
 
 
 @dataclasses.dataclass(frozen=True)

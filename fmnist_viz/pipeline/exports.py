@@ -32,6 +32,7 @@ from fmnist_viz.pipeline.overlap import overlap_notes, overlap_reading, shown_ov
 from fmnist_viz.pipeline.pictures import join_pictures
 from fmnist_viz.pipeline.units import unit_frame
 from fmnist_viz.projection.caption import METHOD_NAMES, parameter_text, reading
+from fmnist_viz.projection.components import Components
 from fmnist_viz.projection.distortion import Distortion
 from fmnist_viz.projection.faithfulness import ENDS, SCORES
 
@@ -63,6 +64,7 @@ class Shown:
     distortions: Mapping[str, Mapping[str, Distortion]] = field(default_factory=dict)
     overlaps: Mapping[str, Mapping[str, Overlap]] = field(default_factory=dict)
     ladder: LadderDisplay | None = None
+    components: Mapping[str, Components] = field(default_factory=dict)  # the leading principal ones by representation
 
     @property
     def learning(self) -> Learning | None:
@@ -154,6 +156,8 @@ def tables(shown: Shown, *, left_out: Sequence[tuple[str, str]] = ()) -> dict[st
         found["axes"] = axis_table(shown)
     if shown.overlaps:
         found["overlap"] = pd.concat([o.frame() for maps in shown.overlaps.values() for o in maps.values()], ignore_index=True)
+    if shown.components:
+        found["pca"] = pd.concat([c.frame() for c in shown.components.values()], ignore_index=True)
     if shown.ladder is not None:
         found |= {"ladder": shown.ladder.frame(), "ladder_pairs": shown.ladder.pairs(), "ladder_cka": shown.ladder.cka()}
     if shown.confusion is not None:
@@ -241,6 +245,7 @@ def begin_figures(ctx: Context, shown: Shown) -> Future[list[str]]:
         held={name: shown.held(name) for name in shown.distortions},
         overlaps=shown.overlaps,
         ladder=shown.ladder,
+        components=shown.components,
         warnings=tuple(ctx.warnings),
     )
     return ctx.runner.submit(draw_figures, FigureTask(ctx.scratch / "figures", content))

@@ -232,6 +232,7 @@ def _whole(ctx: Context, request: Request) -> None:
     from fmnist_viz.pipeline.maps import Mapper
     from fmnist_viz.pipeline.snapshots import publish_snapshots
     from fmnist_viz.pipeline.units import load_weights
+    from fmnist_viz.projection.tsne import solid_cost
 
     config, progress = ctx.config, ctx.progress
     keep = ctx.brought.keep.tolist() if ctx.brought else None
@@ -251,6 +252,8 @@ def _whole(ctx: Context, request: Request) -> None:
         release()
     publish_predictions(ctx, seen)
     of_weights = f" and of {len(weights)} weight matrices" if weights else ""
+    if config.maps.dims == 3 and "tsne" in config.maps.method_names:
+        progress.warn(solid_cost(len(seen.sources) + len(weights), len(images)))
     if seen.sources or weights:
         progress.say(f"maps of {', '.join(seen.sources)}{of_weights}: {', '.join(config.maps.method_names)}")
     shown = _mapped(mapper, images, seen, weights, early, training)
@@ -316,6 +319,9 @@ def _mapped(mapper: Mapper, images: LabeledImages, seen: Seen, weights: list[Wei
         near={name: near for name in pending if (near := maps[name].near) is not None},
         distortions={name: {method: local.distortion for method, local in maps[name].local.items()} for name in pending},
         overlaps=overlaps({name: maps[name] for name in pending}, images),
+        components={
+            name: c for name, p in pending.items() if "pca" in ctx.config.maps.method_names and (c := p.components(images.images.shape[1:])) is not None
+        },
         ladder=climb(ctx, images, seen, {name: p.graph.path for name, p in pending.items()}),
     )
 

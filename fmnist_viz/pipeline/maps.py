@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fmnist_viz.core.cache import Entry
-from fmnist_viz.core.config import canonical
+from fmnist_viz.core.config import canonical, digest
 from fmnist_viz.core.intervals import mean_interval
 from fmnist_viz.core.store import write_file
 from fmnist_viz.core.types import NeighborGraph, Projection, ReferenceDistances
@@ -26,12 +26,15 @@ from fmnist_viz.pipeline.context import Context
 from fmnist_viz.pipeline.features import Source, query_rows
 from fmnist_viz.pipeline.local import Local, has_local, load_local, save_local
 from fmnist_viz.projection.basis import Basis, basis
-from fmnist_viz.projection.config import MapConfig
+from fmnist_viz.projection.components import Components, components
+from fmnist_viz.projection.config import SUPERVISED, MapConfig
 from fmnist_viz.projection.distortion import WIDE, distortion, true_neighbors
 from fmnist_viz.projection.faithfulness import faithfulness, map_neighbors
 from fmnist_viz.projection.project import TOO_FEW, graph_size, initial_coords, layout
 from fmnist_viz.projection.yardstick import K, Yardstick
 from fmnist_viz.reduce import unit_rows
+
+_ORDER = ("pca", "tsne", "umap", SUPERVISED)  # in which this process makes maps; the worker begins at the other end
 
 
 @dataclass(frozen=True)
@@ -44,12 +47,16 @@ class MapTask:
     seed: int
     threads: int
     out: Path
+    labels: NDArray[np.int64] | None = None  # for the method that sees them
+    components: tuple[int, ...] = ()
 
 
 def run_map(task: MapTask) -> dict[str, Any]:
     """Idempotent: the same task writes the same coordinates."""
     base, graph = load_graph(task.graph)
-    coords, used, note = layout(base, graph, task.method, config=task.config, seed=task.seed, threads=task.threads)
+    coords, used, note = layout(
+        base, graph, task.method, config=task.config, seed=task.seed, threads=task.threads, labels=task.labels, components=task.components
+    )
     write_file(task.out, lambda f: np.save(f, coords, allow_pickle=False))
     return {"parameters": used, "note": note}
 
@@ -72,11 +79,12 @@ def load_graph(folder: Path) -> tuple[Basis, NeighborGraph | None]:
 
 @dataclass(frozen=True)
 class Job:
-    """One map that is wanted: a method, flat as configured or `solid` beside its flat map."""
+    """One map that is wanted: a method, flat as configured or `solid` beside its flat map; `components` are a PCA's axes where not the leading ones."""
 
     method: str
     config: MapConfig
     solid: bool = False
+    components: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -126,6 +134,11 @@ class Pending:
         path = self.graph.path / "near.npy"
         return np.load(path) if path.exists() else None
 
+    def components(self, shape: tuple[int, ...]) -> Components | None:
+        """The leading principal components; `shape` (h, w, channels) of the images makes pictures of the pixels'."""
+        rep = self.source.representation
+        return components(rep, load_graph(self.graph.path)[0], shape=shape if rep.kind == "pixels" else ())
+
     def pca_scores(self, dims: int) -> dict[str, Any]:
         """The scores of the leading principal components, in as many dimensions as the map that is held against them."""
         if dims not in self._pca:
@@ -145,19 +158,25 @@ class Mapper:
         self.ctx, self.config = ctx, ctx.config.maps
         self._warm = False
 
-    def begin(self, source: Source, labels: NDArray[np.int64] | None, *, solid: bool = True, wait_for_worker: bool = False) -> Pending:
-        """`labels` None leaves label scores out, `solid` False the maps in 3-D. `wait_for_worker` lets the worker do t-SNE too: while this process trains."""
+    def begin(
+        self, source: Source, labels: NDArray[np.int64] | None, *, solid: bool = True, wait_for_worker: bool = False, jobs: Sequence[Job] = ()
+    ) -> Pending:
+        """`labels` None leaves label scores out, `solid` False the maps in 3-D. `wait_for_worker` lets the worker do t-SNE too: while this process trains.
+
+        `jobs` are made in place of the configured maps; the configuration's perplexity and neighbours must be the largest of theirs, for the one graph.
+        """
         ctx = self.ctx
         n = len(source.representation.X)
         queries = query_rows(np.zeros(n, np.int64) if labels is None else labels, seed=ctx.seed)
         graph = self._graph(source, queries)
-        jobs = [Job(method, self.config) for method in self.config.method_names]
-        jobs += [Job(method, self.config.in_3d, solid=True) for method in self.config.solid_names if solid]
+        if not jobs:
+            jobs = [Job(method, self.config) for method in self.config.method_names]
+            jobs += [Job(method, self.config.in_3d, solid=True) for method in self.config.solid_names if solid]
         pending = Pending(source, labels, queries, graph, graph.record["metric"], tuple(jobs), {}, ctx.seed)
-        for job in sorted(jobs, key=lambda job: (["umap", "tsne", "pca"].index(job.method), job.solid)):
+        for job in sorted(jobs, key=lambda job: (-_ORDER.index(job.method), job.solid)):
             if job.method == "pca" or (job.method == "tsne" and not wait_for_worker) or ctx.cache.has("projections", self._key(pending, job)):
                 continue
-            if job.method == "umap" and not self._warm:
+            if job.method in ("umap", SUPERVISED) and not self._warm:
                 ctx.runner.submit(warm_up, self.config.dims)
                 self._warm = True
             pending.futures[job] = ctx.runner.submit(run_map, self._task(pending, job))
@@ -165,10 +184,18 @@ class Mapper:
 
     def finish(self, waiting: list[Pending]) -> list[Made]:
         """The maps of each representation, methods in the order in which they were asked for."""
+        return [self._gathered(pending, maps) for pending, maps in zip(waiting, self._entries(waiting), strict=True)]
+
+    def projections(self, waiting: list[Pending]) -> list[list[Projection]]:
+        """The map of every job of each representation, in the order of its jobs."""
+        made = self._entries(waiting)
+        return [[self._projection(pending, job, maps[job]) for job in pending.jobs] for pending, maps in zip(waiting, made, strict=True)]
+
+    def _entries(self, waiting: list[Pending]) -> list[dict[Job, Entry]]:
         made: list[dict[Job, Entry]] = [{} for _ in waiting]
         every = {(job.method, job.solid) for pending in waiting for job in pending.jobs}
         total, done = sum(len(pending.jobs) for pending in waiting), 0
-        for method, solid in sorted(every, key=lambda kind: (kind[1], ["pca", "tsne", "umap"].index(kind[0]))):
+        for method, solid in sorted(every, key=lambda kind: (kind[1], _ORDER.index(kind[0]))):
             # the representation that the worker got first comes last: it may be done by then
             for pending, maps in reversed(list(zip(waiting, made, strict=True))):
                 for job in (job for job in pending.jobs if (job.method, job.solid) == (method, solid)):
@@ -177,7 +204,7 @@ class Mapper:
                     maps[job] = self._fetch(pending, job)
                     done += 1
                     self.ctx.progress.step("maps", done, total, f"{pending.source.representation.name}: {method}{' in 3-D' if solid else ''}")
-        return [self._gathered(pending, maps) for pending, maps in zip(waiting, made, strict=True)]
+        return made
 
     def _gathered(self, pending: Pending, entries: dict[Job, Entry]) -> Made:
         flat, solid = ({job.method: self._projection(pending, job, entries[job]) for job in pending.jobs if job.solid == kind} for kind in (False, True))
@@ -185,8 +212,9 @@ class Mapper:
         return Made(flat, solid, pending.near, local)
 
     def _task(self, pending: Pending, job: Job) -> MapTask:
-        out = self.ctx.scratch / f"{pending.graph.key}_{job.method}{job.config.dims}.npy"
-        return MapTask(pending.graph.path, job.method, job.config, self.ctx.seed, self.ctx.threads, out)
+        out = self.ctx.scratch / f"{pending.graph.key}_{digest(self._key(pending, job))[:16]}.npy"
+        labels = pending.labels if job.method == SUPERVISED else None
+        return MapTask(pending.graph.path, job.method, job.config, self.ctx.seed, self.ctx.threads, out, labels, job.components)
 
     def _graph(self, source: Source, queries: NDArray[np.int64]) -> Entry:
         n = len(source.representation.X)
@@ -205,10 +233,12 @@ class Mapper:
 
     def _key(self, pending: Pending, job: Job) -> dict[str, Any]:
         c, method = job.config, job.method
-        own = {
-            "pca": {},
+        of_umap = {"n_neighbors": c.n_neighbors, "min_dist": c.min_dist, "epochs": c.umap_epochs}
+        own: dict[str, dict[str, Any]] = {
+            "pca": {"components": job.components} if job.components else {},
             "tsne": {"perplexity": c.perplexity, "n_iter": c.n_iter},
-            "umap": {"n_neighbors": c.n_neighbors, "min_dist": c.min_dist, "epochs": c.umap_epochs},
+            "umap": of_umap,
+            SUPERVISED: of_umap,
         }
         return {
             "code": code_digest(),

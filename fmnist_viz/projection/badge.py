@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from fmnist_viz.projection.config import SUPERVISED
+
 # The part of a shuffled map's error that is left: at most a tenth is good, at most a quarter fair.
 GOOD, FAIR = 0.1, 0.25
+DRIFTING = ("tsne", "umap", SUPERVISED)  # methods whose distances between groups are never vouched for
 
 
 def error(scores: Mapping[str, Any], name: str) -> float:
@@ -36,7 +39,7 @@ def global_word(scores: Mapping[str, Any], method: str) -> str:
     By the same two limits on the error of the triplets. Those of t-SNE and UMAP are never vouched for: nothing in what they
     minimise speaks of them, and another seed moves the groups.
     """
-    if method in ("tsne", "umap"):
+    if method in DRIFTING:
         return "not to be read"
     left = error(scores, "triplet_accuracy")
     return "to be read" if left <= GOOD else "to be read roughly" if left <= FAIR else "not to be read"
@@ -52,7 +55,7 @@ def sentence(scores: Mapping[str, Any], method: str) -> str:
     word = local_word(scores)
     local = "Local structure: none, no better than shuffled points" if word == "none" else f"Local structure: {word}"
     kept = f"{percent(scores['recall'])} % of the {scores['k']} nearest neighbours kept ({against(scores, 'recall', method)})"
-    sizes = " and their sizes" if method in ("tsne", "umap") else ""
+    sizes = " and their sizes" if method in DRIFTING else ""
     return f"{local}, {kept}; distances between groups{sizes}: {global_word(scores, method)}"
 
 

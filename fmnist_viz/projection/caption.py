@@ -7,9 +7,11 @@ from typing import Any
 
 from fmnist_viz.core.types import Projection
 from fmnist_viz.projection.badge import sentence
+from fmnist_viz.projection.config import SUPERVISED
 
-METHOD_NAMES = {"pca": "PCA", "tsne": "t-SNE", "umap": "UMAP"}
+METHOD_NAMES = {"pca": "PCA", "tsne": "t-SNE", "umap": "UMAP", SUPERVISED: "Supervised UMAP"}
 _SHOWN = {  # parameter -> how it is said; the order is the order of the caption
+    "labels": "{}",
     "perplexity": "perplexity {:g}", "n_neighbors": "{} neighbours", "min_dist": "min. distance {:g}", "n_iter": "{} iterations", "n_epochs": "{} epochs",
     "metric": "{}", "metric_note": "{}", "pca_dims": "PCA to {} for distances", "duplicates": "{:,} duplicate rows", "lowered": "lowered to fit n: {}",
 }  # fmt: skip
@@ -20,6 +22,8 @@ def parameter_text(projection: Projection) -> str:
     p = projection.parameters
     words = [METHOD_NAMES.get(projection.method, projection.method)]
     words += [text.format(p[name]) for name, text in _SHOWN.items() if p.get(name) is not None]
+    if p.get("components"):
+        words.append("components " + ", ".join(map(str, p["components"])))
     if projection.method == "pca" and p.get("variance"):
         words.append("axes hold " + " + ".join(f"{100 * v:.1f} %" for v in p["variance"][: projection.coords.shape[1]]) + " of the variance")
     return ", ".join([*words, f"seed {projection.seed}"])
@@ -78,6 +82,8 @@ def reading(projection: Projection) -> str:
     said = sentence(scores, projection.method)
     # Every picture of ours is flat; in the third axis points may be near that look far apart here.
     solid = " Scores are of the 3-D map, not of a flat view of it." if projection.coords.shape[1] > 2 else ""
+    if projection.method == SUPERVISED:
+        said += "; labels were used, so that classes lie apart is no finding"
     shares = projection.parameters.get("variance") or ()
     if projection.method == "pca" and len(shares):
         return f"{said}; axes are linear and show {100 * sum(shares[: projection.coords.shape[1]]):.0f} % of the variance.{solid}"

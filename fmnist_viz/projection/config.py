@@ -8,6 +8,7 @@ from fmnist_viz.core.config import check_options, option
 from fmnist_viz.core.errors import UsageError, unknown_choice
 
 METHODS = ("pca", "tsne", "umap")
+SUPERVISED = "umap-supervised"  # sees the labels: only where it is asked for by name, and never among the maps of a run
 
 
 @dataclass(frozen=True)

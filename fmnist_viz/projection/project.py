@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from fmnist_viz.core.types import NeighborGraph, Projection
 from fmnist_viz.projection.basis import Basis
-from fmnist_viz.projection.config import MapConfig
+from fmnist_viz.projection.config import SUPERVISED, MapConfig
 from fmnist_viz.projection.tsne import fitting_perplexity, neighbors_needed, tsne
 from fmnist_viz.projection.umap import umap
 
@@ -33,9 +33,20 @@ def initial_coords(basis: Basis, dims: int, *, seed: int) -> NDArray[np.float32]
 
 
 def layout(
-    basis: Basis, graph: NeighborGraph | None, method: str, *, config: MapConfig, seed: int, threads: int
+    basis: Basis,
+    graph: NeighborGraph | None,
+    method: str,
+    *,
+    config: MapConfig,
+    seed: int,
+    threads: int,
+    labels: NDArray[np.int64] | None = None,
+    components: tuple[int, ...] = (),
 ) -> tuple[NDArray[np.float32], dict[str, Any], str]:
-    """(coordinates float32 (n, 2|3), what was used, note); `graph` may be None where the basis has a note or there are too few rows."""
+    """(coordinates float32 (n, 2|3), what was used, note); `graph` may be None where the basis has a note or there are too few rows.
+
+    `labels` are read by umap-supervised alone (ValueError without them); `components`, counted from 1, are a PCA's axes in place of the leading ones.
+    """
     n, dims = len(basis.X), config.dims
     start = time.perf_counter()
     used: dict[str, Any] = {"metric": basis.metric, **{k: basis.facts[k] for k in ("duplicates", "metric_note") if k in basis.facts}}
@@ -48,12 +59,20 @@ def layout(
         return nothing, used, f"too few rows (n = {n}) for this method; at least {TOO_FEW} are needed"
     init = initial_coords(basis, dims, seed=seed)
     if method == "pca":
+        if components and max(components) > basis.X.shape[1]:
+            return nothing, used, f"no map: there are only {basis.X.shape[1]} principal components"
+        columns = [i - 1 for i in components] or list(range(min(dims, basis.X.shape[1])))
         coords = nothing
-        coords[:, : min(dims, basis.X.shape[1])] = basis.X[:, :dims]
-        used = {k: v for k, v in used.items() if k not in ("pca_dims", "metric")} | {"variance": list(basis.variance), "implementation": "scikit-learn"}
+        coords[:, : len(columns)] = basis.X[:, columns]
+        shares = [basis.variance[i] for i in columns] if components else list(basis.variance)
+        used = {k: v for k, v in used.items() if k not in ("pca_dims", "metric")} | {"variance": shares, "implementation": "scikit-learn"}
+        used |= {"components": list(components)} if components else {}
     else:
         assert graph is not None
-        coords, more = (_tsne if method == "tsne" else _umap)(graph, init, config, seed, threads)
+        if method == "tsne":
+            coords, more = _tsne(graph, init, config, seed, threads)
+        else:
+            coords, more = _umap(graph, init, config, seed, _labels(labels) if method == SUPERVISED else None)
         used |= {"init": "pca", **more}
     used["seconds"] = round(time.perf_counter() - start, 2)
     if not np.isfinite(coords).all():
@@ -68,9 +87,18 @@ def _tsne(graph: NeighborGraph, init: NDArray[np.float32], config: MapConfig, se
     return coords, {"perplexity": round(perplexity, 4), "n_iter": config.n_iter, **more, **lowered}
 
 
-def _umap(graph: NeighborGraph, init: NDArray[np.float32], config: MapConfig, seed: int, threads: int) -> tuple[NDArray[np.float32], dict[str, Any]]:
+def _labels(labels: NDArray[np.int64] | None) -> NDArray[np.int64]:
+    if labels is None:
+        raise ValueError(f"{SUPERVISED} needs labels")
+    return labels
+
+
+def _umap(
+    graph: NeighborGraph, init: NDArray[np.float32], config: MapConfig, seed: int, labels: NDArray[np.int64] | None
+) -> tuple[NDArray[np.float32], dict[str, Any]]:
     k = min(config.n_neighbors, len(init) - 1)
-    coords, more = umap(graph, init, n_neighbors=k, min_dist=config.min_dist, n_epochs=config.umap_epochs, seed=seed)
+    coords, more = umap(graph, init, n_neighbors=k, min_dist=config.min_dist, n_epochs=config.umap_epochs, seed=seed, labels=labels)
+    more |= {"labels": "labels were used"} if labels is not None else {}
     lowered = {"lowered": f"neighbours {config.n_neighbors} → {k}"} if k < config.n_neighbors else {}
     return coords, {"n_neighbors": k, "min_dist": config.min_dist, "n_epochs": config.umap_epochs, **more, **lowered}
 

@@ -27,6 +27,12 @@ def exaggerated_steps(n_iter: int) -> int:
     return min(250, n_iter // 2)
 
 
+def solid_cost(maps: int, n: int) -> str:
+    """What `maps` maps of n points in 3-D cost, for a person who is about to wait: 20 times a flat one, measured at 2,000 points on two threads."""
+    which = "t-SNE in 3-D runs" if maps == 1 else f"{maps} t-SNE maps in 3-D run"
+    return f"{which} on openTSNE's tree: for {n:,} points some twenty times as long as flat maps take; PCA and UMAP in 3-D are quick"
+
+
 def tsne(
     graph: NeighborGraph, init: NDArray[np.float32], *, perplexity: float, n_iter: int, seed: int, threads: int
 ) -> tuple[NDArray[np.float32], dict[str, Any]]:

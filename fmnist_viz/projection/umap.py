@@ -11,14 +11,24 @@ from numpy.typing import NDArray
 
 from fmnist_viz.core.types import NeighborGraph
 
+FAR = 5.0  # how far apart classes are taken to be: umap-learn's 2.5 / (1 - target_weight) at its default weight of one half
+
 
 def umap(
-    graph: NeighborGraph, init: NDArray[np.float32], *, n_neighbors: int, min_dist: float, n_epochs: int, seed: int
+    graph: NeighborGraph,
+    init: NDArray[np.float32],
+    *,
+    n_neighbors: int,
+    min_dist: float,
+    n_epochs: int,
+    seed: int,
+    labels: NDArray[np.int64] | None = None,
 ) -> tuple[NDArray[np.float32], dict[str, Any]]:
     """Coordinates float32 (n, 2|3) and what was used; `n_neighbors` counts the point itself, as umap-learn does.
 
     Seeded, and therefore on one thread: equal input gives equal bytes. umap-learn's own building blocks are called
     with exactly `n_neighbors` columns; its class would search again, or use more columns than asked for below 4,096 points.
+    `labels` int64 (n,), -1 unknown, make it supervised: ties between points of different classes are weakened as umap-learn does by default.
 
     References
     ----------
@@ -28,6 +38,8 @@ def umap(
     indices, distances = graph.with_self(n_neighbors)  # copies: the library writes into what it is given
     random = np.random.RandomState(seed)
     weights, _, _ = library.fuzzy_simplicial_set(np.empty((len(indices), 1)), n_neighbors, random, "precomputed", knn_indices=indices, knn_dists=distances)
+    if labels is not None:
+        weights = library.discrete_metric_simplicial_set_intersection(weights, labels, far_dist=FAR)
     a, b = library.find_ab_params(1.0, min_dist)
     start = (init * (10.0 / (np.abs(init).max() or 1.0))).astype(np.float32)
     # The optimiser cannot separate points that start at one place; this is umap-learn's own jitter for computed starts.
