@@ -275,7 +275,7 @@ def test_debug_shows_the_traceback(tmp_path: Path) -> None:
 
 
 def test_paths_in_the_kept_command_are_relative(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from fmnist_viz.cli import command_line
+    from fmnist_viz.cli.make import command_line
 
     monkeypatch.chdir(tmp_path)
     words = [
