@@ -17,7 +17,7 @@ import fmnist_viz
 from fmnist_viz.analysis.class_pairs import chosen_pairs, class_pairs, discriminant
 from fmnist_viz.analysis.dimension import of_neighbors, two_nn
 from fmnist_viz.analysis.ladder import LayerVectors, measure
-from fmnist_viz.analysis.probe import Split, standardised
+from fmnist_viz.analysis.probe import Split, probe, standardised
 from fmnist_viz.analysis.silhouette import distances_of, silhouette
 from fmnist_viz.analysis.similarity import Gram, debiased_cka, similarity
 from fmnist_viz.core.errors import BadInput, UsageError
@@ -341,3 +341,15 @@ def test_the_penultimate_layer_of_a_real_network_beats_its_pixels(run_folder: Ma
     difference, low, _, p = numbers.difference("pixels", "dense")
     assert difference == pytest.approx(dense["probe"] - pixels["probe"]) and low > 0 and p < 0.01
     assert dense["silhouette_low"] > pixels["silhouette_high"] and dense["dimension_high"] < pixels["dimension_low"]
+
+
+@pytest.mark.parametrize("n", [120, 200, 240, 400])
+def test_a_linear_reader_of_few_images_loses_nothing_to_a_linear_layer(n: int) -> None:
+    """What is a linear function of a layer can be read off the layer: with as many components as images it could not."""
+    rng = np.random.default_rng(0)
+    labels = np.arange(n) % 5
+    logits = (3 * np.eye(5)[labels] + rng.normal(size=(n, 5))).astype(np.float32)
+    wide = (logits @ rng.normal(size=(5, 128)) + 0.05 * rng.normal(size=(n, 128))).astype(np.float32)
+    split = Split.of(labels, seed=0)
+    right = [float((probe(standardised(X, split.fit), labels, split) == labels[split.held]).mean()) for X in (wide, logits)]
+    assert right[0] >= right[1] - 0.08

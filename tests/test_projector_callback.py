@@ -15,7 +15,7 @@ from projector_data import NAMES, garments
 from projector_page import ProjectorServer, tensorboard
 
 from fmnist_viz import ProjectorCallback
-from fmnist_viz.core.errors import VizError
+from fmnist_viz.core.errors import BadInput, VizError
 from fmnist_viz.export.projector import check_folder
 from fmnist_viz.export.projector.metadata import read_as_page
 
@@ -101,6 +101,14 @@ def test_a_server_started_before_the_training_lists_a_snapshot_while_it_runs(tmp
         assert len(server.get("tensor", run=run, name=names[0], num_rows=1000)) == 4 * 80 * 50
         shown = json.loads(server.get("bookmarks", run=run, name=names[0]))
         assert [state["label"] for state in shown] == ["PCA 2-D, epoch 1, laid over epoch 0", "PCA 3-D, epoch 1, laid over epoch 0"]
+
+
+def test_images_of_another_shape_are_refused_before_the_first_step(tmp_path: Path) -> None:
+    model = keras.Sequential([keras.Input(X.shape[1:]), keras.layers.Flatten(), keras.layers.Dense(10, "softmax")])
+    model.compile("adam", "sparse_categorical_crossentropy")
+    with pytest.raises(BadInput, match="each, the model takes"):
+        train(model, ProjectorCallback(tmp_path, X[:40, :20], Y[:40]), epochs=1)
+    assert not list(tmp_path.iterdir())
 
 
 # --- what is written --------------------------------------------------------------------------------------------------

@@ -74,7 +74,9 @@ def test_the_leading_confusions_have_exactly_their_mistakes_selected(run_folder:
     for state, (a, b) in zip(states[6:], leading, strict=True):
         one, other = ((here["label"] == x) & (here["prediction"] == y) for x, y in ((a, b), (b, a)))
         assert state["selectedPoints"] == np.flatnonzero(one | other).tolist()
-        assert state["label"].startswith(f"{names[a]} ↔ {names[b]}: {one.sum()} + {other.sum()} of ")
+        of = [int(((t == x) & (p == y)).sum()) for x, y in ((a, b), (b, a))]
+        for x, y, shown_here, every in ((a, b, one.sum(), of[0]), (b, a, other.sum(), of[1])):
+            assert f"{names[x]} → {names[y]} {shown_here}" + (f" of {every}" if shown_here < every else "") in state["label"]
         assert state["selectedLabelOption"] == "pair"
         assert state["selectedColorOptionName"] == "label"
 

@@ -13,8 +13,9 @@ from fmnist_viz.data.split import stratified_rows
 
 FITTED = 2000  # most images that a probe is fitted on; all others are held out
 KEPT = 100  # most principal components that it reads
+PER_COMPONENT = 10  # fitted images for each of them: with fewer, standardising makes the noise of the last ones as large as what the first ones say
 STRENGTH = 0.01  # inverse of the penalty, as scikit-learn's C: see docs/architecture.md
-METHOD = "multinomial logistic regression (L2, C = 0.01) on standardised principal components (at most 100) of the fitted images"
+METHOD = "multinomial logistic regression (L2, C = 0.01) on standardised principal components (at most 100, and one for ten fitted images) of the fitted images"
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,8 @@ class Split:
 def standardised(X: NDArray[np.float32], fit: NDArray[np.int64], *, components: int = KEPT) -> NDArray[np.float64]:
     """Scores of all rows of X (n, d) on the leading principal axes of the rows `fit`, each of variance 1 over them: float64 (n, k), k <= components.
 
-    Axes that hold less than 1e-9 of the first one's variance are left out; k is 0 where the fitted rows are all the same. X must be finite.
+    There is an axis for ten fitted rows at most. Those that hold less than 1e-6 of the first one's variance, which single precision cannot tell from
+    nothing, are left out; k is 0 where the fitted rows are all the same. X must be finite.
     Of the two Gram matrices the smaller one is taken apart, so that 20,000 columns cost no more than the images do.
     """
     from scipy.linalg import eigh
@@ -49,9 +51,9 @@ def standardised(X: NDArray[np.float32], fit: NDArray[np.int64], *, components: 
     rows = rows / np.float32(scale)
     dual = rows.shape[1] > len(rows)
     gram = (rows @ rows.T if dual else rows.T @ rows).astype(np.float64)
-    size = len(gram)
+    size, components = len(gram), min(components, max(1, len(fit) // PER_COMPONENT))
     values, vectors = eigh(gram, subset_by_index=(max(0, size - components), size - 1))
-    order = np.flatnonzero(values > 1e-9 * max(float(values[-1]), 1e-30))[::-1]
+    order = np.flatnonzero(values > 1e-6 * max(float(values[-1]), 1e-30))[::-1]
     values, vectors = values[order], vectors[:, order]
     axes = (rows.T.astype(np.float64) @ vectors) / np.sqrt(values) if dual else vectors
     axes *= np.sqrt(len(fit)) / np.sqrt(values)

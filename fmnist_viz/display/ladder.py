@@ -31,7 +31,7 @@ _WIDEST = 13.0  # inches that the maps share; more layers get smaller maps
 _HEAD, _FOOT = 0.24, 0.34  # inches above a map for its name, and below for what moved
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class LadderDisplay:
     """All layers of one network on the same images.
 
@@ -57,6 +57,10 @@ class LadderDisplay:
             raise ValueError(f"maps of {[a.projection.representation for a in self.maps]}, numbers of {list(self.numbers.layers)}")
         if any(len(a.projection.coords) != m for a in self.maps):
             raise ValueError(f"maps: not all of {m} points")
+
+    def __repr__(self) -> str:
+        layers = ", ".join(self.numbers.layers)
+        return f"<ladder of {layers}: maps of {len(self.rows):,} images; .frame(), .pairs(), .cka(), .readings(), .plot()>"
 
     @property
     def class_names(self) -> tuple[str, ...]:

@@ -66,9 +66,9 @@ def _pair_view(shown: Shown, p: Projection, pair: tuple[int, int, int, int], row
     if not any(map(len, mistakes)):
         return None
     names = [shorten(shown.images.class_names[c], SHORT) for c in (a, b)]
-    counts = " + ".join(f"{len(at):,}" for at in mistakes)
-    whole = "" if [len(at) for at in mistakes] == every else f" of {every[0]:,} + {every[1]:,}"
-    label = f"{names[0]} ↔ {names[1]}: {counts}{whole} mistakes selected, {map_title(p.method, p.coords.shape[1])}"
+    # "9 of 22" where the Projector shows only some of the mapped images
+    told = [f"{names[i]} → {names[1 - i]} {len(at):,}" + ("" if len(at) == every[i] else f" of {every[i]:,}") for i, at in enumerate(mistakes)]
+    label = f"{told[0]}, {told[1]}: mistakes selected, {map_title(p.method, p.coords.shape[1])}"
     selected = np.sort(np.concatenate(mistakes))
     return View(label, slot_of(p.method), p.coords, p.sample_ids, p.method, p.parameters, selected=selected, label_by="pair")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import keras
 from numpy.typing import NDArray
 
-from fmnist_viz.core.errors import VizError
+from fmnist_viz.core.errors import BadInput, VizError
 from fmnist_viz.training.taps import PROBED, Sight, Taps
 
 Publish = Callable[[int, Sight, Taps], dict[str, Any]]
@@ -32,10 +33,19 @@ class SnapshotCallback(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: Any = None) -> None:
         self._failures, self._started = 0, False
+        self._check_shape()
         if not self.model.built:
             self.model(self._images[:1], training=False)
         self._taps = Taps(self.model, self._images, self._layers, self._pool)
         self.begin(self._taps(self._images[:PROBED]))
+
+    def _check_shape(self) -> None:
+        """Raises BadInput where the images cannot be what the model takes; Keras itself adds and drops an axis of length one."""
+        inputs = getattr(self.model, "inputs", None) if self.model.built else None
+        wanted = tuple(inputs[0].shape[1:]) if inputs else (None,)
+        given = tuple(self._images.shape[1:])
+        if None not in wanted and math.prod(wanted) != math.prod(given):
+            raise BadInput("SNAPSHOT-SHAPE", "images", f"{given} each, the model takes {wanted}", "Give ProjectorCallback what the model is trained on.")
 
     def begin(self, sight: Sight) -> None:
         """Called before every training with what the model makes of the first few images; may raise, nothing has begun."""

@@ -71,10 +71,14 @@ def read_config(folder: Path) -> list[Any]:
     path = folder / CONFIG
     try:
         return list(text_format.Parse(path.read_text(encoding="utf-8"), ProjectorConfig()).embeddings)
-    except FileNotFoundError:
-        raise BadInput("PROJECTOR-NO-CONFIG", folder, f"holds no {CONFIG}", "Give a Projector folder, such as projector/ of a run.") from None
+    except (FileNotFoundError, NotADirectoryError):
+        if not folder.is_dir():
+            raise BadInput("PROJECTOR-NO-FOLDER", folder, "is no folder", "Give a Projector folder, such as projector/ of a run.") from None
+        below = sorted(path.parent for path in folder.rglob(CONFIG))
+        remedy = f"Give one below it: {', '.join(map(str, below[:5]))}." if below else "Give a Projector folder, such as projector/ of a run."
+        raise BadInput("PROJECTOR-NO-CONFIG", folder, f"holds no {CONFIG}", remedy) from None
     except (OSError, UnicodeDecodeError, text_format.ParseError) as e:
-        raise BadInput("PROJECTOR-CONFIG", path, f"cannot be read ({e})", "Write the folder again.") from None
+        raise BadInput("PROJECTOR-CONFIG", path, f"cannot be read ({e})", "fmnist-viz doctor says what is wrong with it.") from None
 
 
 def _inside(folder: Path, given: str) -> Path:
