@@ -65,6 +65,7 @@ def test_the_table_says_that_this_is_not_the_article(made: tuple[Path, Done]) ->
     assert "<html" in (where / "table" / "reproduction.html").read_text()[:200]
 
 
+@pytest.mark.slow
 def test_table_only_says_at_which_epoch_an_unfinished_training_stands(tmp_path: Path) -> None:
     words = ("reproduce", "cnn1", "--data", "sample", "--stages", "first", "--cache-dir", "cache", "--out", "table")
     process = start(tmp_path, *words)

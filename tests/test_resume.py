@@ -107,6 +107,7 @@ def resumed(where: Path) -> Any:
     return done
 
 
+@pytest.mark.slow
 def test_killed_in_an_epoch_and_in_a_write_ends_the_same(reference: Reference, tmp_path: Path) -> None:
     assert kill_mid_epoch(tmp_path, 1, 0.4 * reference.epoch_seconds)
     kill_inside_a_write(tmp_path, 1)

@@ -235,6 +235,7 @@ def test_the_trajectory_joins_the_same_image_from_epoch_to_epoch(trained: tuple[
     assert len(set(labels)) == 10  # the first ones visit every class: the page's colours are the program's
 
 
+@pytest.mark.slow
 @pytest.mark.browser
 def test_the_page_draws_the_lines(trained: tuple[Path, list[Any]]) -> None:
     """In the real page: a line per image, and our coordinates two seconds after the bookmark was clicked."""

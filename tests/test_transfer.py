@@ -449,6 +449,7 @@ def test_too_wide_layers_are_refused_before_the_features_are_taken(made: Made) -
     assert not (made.where / "wide").exists()
 
 
+@pytest.mark.slow
 def test_an_export_of_the_model_says_it_again(made: Made, tmp_path: Path) -> None:
     """The layers of the base are looked at like any model's; a file of that name from elsewhere is not taken for the run's."""
     done = call(
