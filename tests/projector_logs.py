@@ -237,6 +237,7 @@ KINDS = [
     Kind("checkpoint-beside", saved_checkpoint, "checkpoint-lists-all"),
     Kind("checkpoint-key", keyless, "checkpoint-key"),
     Kind("header-over-one-column", lambda f: metadata(f, "label\n" + "\n".join(LABELS) + "\n"), "metadata-single-header"),
+    Kind("line-too-many", lambda f: metadata(f, "\n".join([*LABELS, "cow"]) + "\n"), "metadata-off-by-one"),
     Kind("no-header", lambda f: metadata(f, two_columns(header=False)), "metadata-no-header"),
     Kind("too-few-labels", lambda f: metadata(f, two_columns(N - 5)), "metadata-rows", left=("metadata-rows",)),
     Kind("windows-lines", lambda f: metadata(f, two_columns().replace("\n", "\r\n")), "metadata-carriage-return"),

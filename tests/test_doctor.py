@@ -424,6 +424,54 @@ def test_the_command_mends_into_a_new_folder(tmp_path: Path, folders: dict[str, 
     assert "by hand" in partly.error
 
 
+@pytest.mark.parametrize(
+    ("lines", "rule"),
+    [
+        ("cat dog cow cat dog", "metadata-off-by-one"),
+        ("apple dog cow cat fox", "metadata-off-by-one"),  # text that comes once is no proof
+        ("Label dog cow cat dog", "metadata-single-header"),
+        ("name dog name cat dog", "metadata-off-by-one"),
+        ("size 3 4 5 6", "metadata-single-header"),
+        ("nan 3 4 5 6", "metadata-off-by-one"),
+        ("3 4 5 6 7", "metadata-off-by-one"),
+        ("cat\t1 dog\t2 cat\t3 cow\t4", "metadata-no-header"),
+        ("cat\tred dog\tblue cow\tgreen fox\tgrey", "metadata-off-by-one"),  # the last row may be missing
+        ("label\tnumber dog\t2 cat\t3 cow\t4", "metadata-off-by-one"),
+        ("cat\t1 dog\t2 \xa0 cat\t3 cow\t4", "metadata-off-by-one"),
+        ("cat\t1 \xa0 cat\t3 cow\t4", "metadata-rows"),
+    ],
+)
+def test_a_line_too_many_or_too_few_shifts_no_label(tmp_path: Path, lines: str, rule: str) -> None:
+    said = lines.split(" ")
+    folder = torch_like(tmp_path / "logs" / "run", matrix(4))
+    metadata(folder, "".join(f"{line}\n" for line in said))
+    found = fmnist_viz.doctor(tmp_path / "logs", fix=tmp_path / "mended")
+    assert rule in rules(found)
+    assert found.copy is not None
+    table = tmp_path / "mended" / "run" / HOME / "metadata.tsv"
+    if rule == "metadata-off-by-one":
+        assert not table.exists() and found.copy.tensors[0].shown and not found.copy.tensors[0].metadata
+        assert [one.rule for one in found.left_out] == [rule]
+    elif rule != "metadata-rows":
+        first = [line for line in said if line.strip()][rule == "metadata-single-header" :]
+        assert ["\t".join(row) for row in read_table(table).rows] == first
+
+
+def test_what_is_not_in_the_copy_is_named(tmp_path: Path) -> None:
+    torch_like(tmp_path / "logs" / "fine")
+    (torch_like(tmp_path / "logs" / "malformed") / CONFIG).write_text("embeddings {{")
+    raw(torch_like(tmp_path / "logs" / "sized"), np.zeros(7), (N, D))
+    before = call(tmp_path, "doctor", "logs")
+    assert "by hand: it is protocol-buffer text; or move the file away. (--fix leaves it out)" in " ".join(before.out.split())
+    done = call(tmp_path, "doctor", "logs", "--fix", "mended")
+    assert done.code == 8
+    said = " ".join(done.out.split())
+    assert "--fix does it" not in said and said.count("(--fix leaves it out)") == 2
+    last = done.out.rstrip().splitlines()[-2:]
+    assert last[0].startswith("not in the copy: malformed: ") and last[1].startswith("not in the copy: sized/default:00000: ")
+    assert not examine(tmp_path / "mended").broken
+
+
 def test_json_holds_everything(tmp_path: Path, folders: dict[str, Path]) -> None:
     done = call(tmp_path, "doctor", str(folders["header"]), "--fix", "mended", "--json")
     record = json.loads(done.out)

@@ -26,22 +26,34 @@ def run_doctor(path: Path, fix: str, *, as_json: bool) -> None:
     found = doctor(path, fix=fix or None)
     printed(json.dumps(found.record(), indent=1, ensure_ascii=False) if as_json else "\n".join(lines(found)))
     last = found.copy or found
-    if last.broken:
+    if last.broken or found.left_out:
         count = sum(finding.severity == "breaks" for finding in last.findings)
         if fix:
             remedy = "Mend by hand what is left, as said above."
         else:
-            remedy = "Mend it as said above, or write a mended copy with --fix NEW." if any(one.mends for one in found.findings) else "Mend it as said above."
-        raise Damaged("PROJECTOR-BROKEN", last.path, f"{count} thing{'s' * (count != 1)} of which TensorBoard's Projector shows less than is there", remedy)
+            remedy = (
+                "Mend it as said above, or write a mended copy with --fix NEW."
+                if any(one.mends or one.leaves for one in found.findings)
+                else "Mend it as said above."
+            )
+        said = [f"{count} thing{'s' * (count != 1)} of which TensorBoard's Projector shows less than is there"] * bool(count)
+        said += [f"{len(found.left_out)} thing{'s' * (len(found.left_out) != 1)} left out of the mended copy"] * bool(found.left_out)
+        raise Damaged("PROJECTOR-BROKEN", last.path, ", ".join(said), remedy)
 
 
 def lines(found: Diagnosis) -> list[str]:
     """The diagnosis in words: what is shown, findings by rule, what was mended and what is left."""
-    out = [*_head(found), *_listing(found.tensors), *_findings(found.findings)]
+    out = [*_head(found), *_listing(found.tensors), *_findings(found.findings, found)]
     if found.copy is not None:
         out += ["", f"mended copy: {found.copy.path}", *_mended(found.mended), "", *_head(found.copy), *_listing(found.copy.tensors)]
-        out += _findings(found.copy.findings)
+        out += _findings(found.copy.findings, None)
+        out += [""] * bool(found.left_out) + [f"not in the copy: {clean(_lost(one))}" for one in found.left_out]
     return out
+
+
+def _lost(one: Mended) -> str:
+    what = "" if one.rule.startswith(("tensor-", "config-", "checkpoint-")) else f"{one.file}: "
+    return f"{one.run}{f'/{one.tensor}' if one.tensor else ''}: {what}{one.what.removeprefix('left out: ')}"
 
 
 def _head(found: Diagnosis) -> list[str]:
@@ -68,8 +80,8 @@ def _listing(tensors: Sequence[Shown]) -> list[str]:
     return [*aligned(["run", "tensor", "size", "shown", "metadata", "images", "bookmarks"], rows), *([f"  and {more} more"] if more else [])]
 
 
-def _findings(findings: Sequence[Finding]) -> Iterator[str]:
-    """Rule by rule, the worst first: what is said about it once, and the places."""
+def _findings(findings: Sequence[Finding], found: Diagnosis | None) -> Iterator[str]:
+    """Rule by rule, the worst first: what is said about it once, and the places; for the original, with what --fix does (or did) about it."""
     order = sorted(findings, key=lambda one: (SEVERITIES.index(one.severity), one.reach != "all", one.rule))
     for rule, group in groupby(order, key=lambda one: one.rule):
         own = list(group)
@@ -81,7 +93,19 @@ def _findings(findings: Sequence[Finding]) -> Iterator[str]:
         if len(own) > MOST:
             yield f"  and {len(own) - MOST} more"
         yield from _wrapped(f"    why:  {own[0].why}")
-        yield from _wrapped(f"    mend: {own[0].remedy}{' (--fix does it)' if own[0].mends else ''}")
+        yield from _wrapped(f"    mend: {own[0].remedy}{_fix(own[0], found)}")
+
+
+def _fix(one: Finding, found: Diagnosis | None) -> str:
+    """What a mended copy does about a rule; after --fix, what it did."""
+    if found is None:
+        return ""
+    mends, leaves = one.mends, one.leaves
+    if found.copy is not None and (done := {other.gone for other in found.mended if other.rule == one.rule}):
+        mends, leaves = False in done, True in done
+    if mends and leaves:
+        return " (--fix does it where it can, and else leaves it out)"
+    return " (--fix does it)" if mends else " (--fix leaves it out)" if leaves else ""
 
 
 def _mended(mended: Sequence[Mended]) -> Iterator[str]:

@@ -92,7 +92,10 @@ def examine(
     ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
 ) -> None:
-    """Say what TensorBoard's Projector will show of a log folder, what breaks it and how to mend it."""
+    """Say what TensorBoard's Projector will show of a log folder, what breaks it and how to mend it.
+
+    Exit code 8: something is not shown, or is still not shown in the mended copy.
+    """
     from fmnist_viz.cli.doctor import run_doctor
 
     run_doctor(folder, fix, as_json=as_json)

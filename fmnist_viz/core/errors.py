@@ -11,7 +11,7 @@ The exit codes are part of the program's interface (README, "Exit codes"):
 5     not enough of something: disk, memory, a size limit, a device
 6     the output folder is busy, or holds what is not ours
 7     training diverged (the loss is not finite)
-8     something that this program wrote is damaged, or the doctor found something broken
+8     something that this program wrote is damaged, or the doctor found something that is not shown, or still is not in its mended copy
 130   interrupted from the keyboard
 ====  ======================================================================
 """

@@ -35,6 +35,15 @@ class Diagnosis:
         """Whether something is not shown, hangs or crashes."""
         return any(finding.severity == "breaks" for finding in self.findings)
 
+    @property
+    def left_out(self) -> tuple[Mended, ...]:
+        """What is not in the copy, because it could not be mended: each thing once, with the first reason."""
+        lost: dict[tuple[str, ...], Mended] = {}
+        for one in self.mended:
+            if one.gone:
+                lost.setdefault((one.run, one.tensor, one.what if one.rule == "file-missing" else one.file), one)
+        return tuple(lost.values())
+
     def frame(self) -> pd.DataFrame:
         """One row per finding: severity, reach, rule, run, tensor, file, fact, why, remedy, mends."""
         import pandas as pd
@@ -51,7 +60,8 @@ class Diagnosis:
     def record(self) -> dict[str, Any]:
         """The same as plain lists and dictionaries, for JSON."""
         found = [
-            {"severity": one.severity, "reach": one.reach, **asdict(one), "why": one.why, "remedy": one.remedy, "mends": one.mends} for one in self.findings
+            {"severity": one.severity, "reach": one.reach, **asdict(one), "why": one.why, "remedy": one.remedy, "mends": one.mends, "leaves": one.leaves}
+            for one in self.findings
         ]
         record = {"path": str(self.path), "broken": self.broken, "tensors": [asdict(one) for one in self.tensors], "findings": found}
         if self.copy is not None:

@@ -23,13 +23,14 @@ from fmnist_viz.export.projector.tensor import SPHEREIZED_FROM
 
 @dataclass(frozen=True)
 class Mended:
-    """One thing that is different in the copy: the rule it belongs to, what was done, and where (names as in the original)."""
+    """One thing that is different in the copy: the rule it belongs to, what was done, and where (names as in the original); `gone`: it was left out."""
 
     rule: str
     what: str
     file: str = ""
     run: str = ""
     tensor: str = ""
+    gone: bool = False
 
 
 def mend(logdir: Path, folder: Path) -> list[Mended]:
@@ -39,20 +40,29 @@ def mend(logdir: Path, folder: Path) -> list[Mended]:
     logdir = Path(os.path.abspath(logdir))
     done: list[Mended] = []
     taken: set[str] = set()
-    for place in _effective(logdir):
+    effective = _effective(logdir)
+    configured = {place.run for place in effective}
+    for place in effective:
         target = safe_run(place.run)
         while target in taken:
             target += "_"
         taken.add(target)
         home = folder if target == ROOT else folder / target
         config, note = _config(logdir, place, home, done)
-        if config is None or not (config.embeddings or (home / checkpoint.STATE).is_file()):
-            note("config-empty" if config is not None else "config-malformed", "left out: nothing of it can be shown")
+        if config is None:
+            note("config-malformed", "left out: the configuration cannot be read", gone=True)
+            continue
+        if not (config.embeddings or (home / checkpoint.STATE).is_file()):
+            note("config-empty", "left out: nothing of it can be shown", gone=not any(one.gone and one.run == place.run for one in done))
             continue
         write_event_file(home)
         for rule, _ in place.facts:
             note(rule, f"the run is called {target!r}" if rule == "run-name" else "an event file was added")
         write_file(home / CONFIG, str(text_format.MessageToString(config)))
+    for place in places(logdir):
+        if place.seen and place.run not in configured and checkpoint.latest(place.folder) is not None:
+            state = os.path.relpath(place.folder / checkpoint.STATE, logdir).replace(os.sep, "/")
+            done.append(Mended("checkpoint-run", "left out: a checkpoint without a configuration is not copied", state, place.run, gone=True))
     return done
 
 
@@ -84,8 +94,8 @@ def _config(logdir: Path, place: Place, home: Path, done: list[Mended]) -> Any:
 
     name = os.path.relpath(place.config, logdir).replace(os.sep, "/")
 
-    def note(rule: str, what: str, file: Path | None = None, tensor: str = "") -> None:
-        done.append(Mended(rule, what, name if file is None else os.path.relpath(file, logdir).replace(os.sep, "/"), place.run, tensor))
+    def note(rule: str, what: str, file: Path | None = None, tensor: str = "", *, gone: bool = False) -> None:
+        done.append(Mended(rule, what, name if file is None else os.path.relpath(file, logdir).replace(os.sep, "/"), place.run, tensor, gone))
 
     raw = place.config.read_bytes()
     old, facts = read_config(raw)

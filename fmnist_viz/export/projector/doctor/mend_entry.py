@@ -40,13 +40,13 @@ class EntryMender:
         """The mended entry with its files written; None where it is left out, because it would hide all runs."""
         path = self._find(item.tensor_path, name, tensor=True)
         if path is None:
-            self.note("tensor-file-missing", f"left out: there is no file {item.tensor_path}", tensor=name)
+            self.note("tensor-file-missing", f"left out: there is no file {item.tensor_path}", tensor=name, gone=True)
             return None
         table = self._table(item, name)
         tensor = read_tensor(path, tuple(item.tensor_shape), table.shown if table else None)
         if tensor.values is None:
             for rule, fact in tensor.facts:
-                self.note(rule, f"left out: {fact}", path, name)
+                self.note(rule, f"left out: {fact}", path, name, gone=True)
             return None
         entry = type(item)(tensor_name=item.tensor_name)
         entry.tensor_path, shape = self._tensor(path, tensor, name)
@@ -120,24 +120,26 @@ class EntryMender:
         if item.metadata_path and (path := self._find(item.metadata_path, name)) is not None:
             columns = self._metadata(path, entry, name, points)
         elif item.metadata_path:
-            self.note("file-missing", f"left out: there is no file {item.metadata_path}", tensor=name)
+            self.note("file-missing", f"left out: there is no file {item.metadata_path}", tensor=name, gone=True)
         if item.sprite.image_path and (path := self._find(item.sprite.image_path, name)) is not None:
             self._sprite(path, tuple(item.sprite.single_image_dim), entry, name, points)
         elif item.sprite.image_path:
-            self.note("file-missing", f"left out: there is no file {item.sprite.image_path}", tensor=name)
+            self.note("file-missing", f"left out: there is no file {item.sprite.image_path}", tensor=name, gone=True)
         if item.bookmarks_path and (path := self._find(item.bookmarks_path, name)) is not None:
             self._bookmarks(path, entry, name, points, {*columns, NO_COLOR})
         elif item.bookmarks_path:
-            self.note("file-missing", f"left out: there is no file {item.bookmarks_path}", tensor=name)
+            self.note("file-missing", f"left out: there is no file {item.bookmarks_path}", tensor=name, gone=True)
 
     def _metadata(self, path: Path, entry: Any, name: str, points: int) -> list[str]:
         """The columns of the copy; none where the table was left out, because it belongs to nothing here."""
         table = self._tables[path] = self._tables.get(path) or read_table(path)
         facts: list[Fact] = [fact for fact in (*table.facts, *against(table, points)) if fact[0] not in _QUIET]
         inside = os.path.realpath(path).startswith(os.path.realpath(self.logdir) + os.sep)
-        if not table.rows or (not inside and (not points or any(rule == "metadata-rows" for rule, _ in facts))):
+        facts.sort(key=lambda fact: fact[0] != "metadata-off-by-one")
+        doubtful = any(rule == "metadata-off-by-one" for rule, _ in facts)
+        if doubtful or not table.rows or (not inside and (not points or any(rule == "metadata-rows" for rule, _ in facts))):
             for rule, fact in facts or [("path-outside", "nothing shows that it belongs to the tensor")]:
-                self.note(rule, f"left out: {fact}", path, name)
+                self.note(rule, f"left out: {fact}", path, name, gone=bool(table.rows))
             return []
         if not facts:
             entry.metadata_path = self._copy(path)
@@ -153,7 +155,7 @@ class EntryMender:
     def _sprite(self, path: Path, dims: tuple[int, ...], entry: Any, name: str, points: int) -> None:
         size = sheet_size(path)
         if isinstance(size, str):
-            self.note("sprite-unreadable", f"left out: {size}", path, name)
+            self.note("sprite-unreadable", f"left out: {size}", path, name, gone=True)
             return
         facts = [fact for fact in sprite_facts(size, dims, points) if fact[0] in _LAID_OUT]
         thumb = derived_dims(size, dims, points)
@@ -181,8 +183,10 @@ class EntryMender:
             if new:
                 write_file(self.home / entry.bookmarks_path, raw)
         kept = len(load(self.home / entry.bookmarks_path)[0] or []) if raw is not None else 0
+        dropped = kept < len(load(path)[0] or [])
         for rule, fact in facts:
-            self.note(rule, f"{fact}: {'written anew' if kept else 'left out'}, {kept} bookmarks are left", path, name)
+            gone = not kept or (dropped and rule == "bookmark-not-finite")
+            self.note(rule, f"{fact}: {'written anew' if kept else 'left out'}, {kept} bookmarks are left", path, name, gone=gone)
 
 
 def copy_file(path: Path, target: Path) -> None:

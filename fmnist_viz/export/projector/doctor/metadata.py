@@ -10,6 +10,8 @@ from pathlib import Path
 from fmnist_viz.export.projector.doctor.rules import Fact
 from fmnist_viz.export.projector.metadata import EMPTY, JAVASCRIPT_BLANK, MAX_CATEGORIES, PIECE, SEQUENCE_COLUMNS, clear_borders, is_number
 
+HEADERS = {"label", "labels", "class", "classes", "name", "names", "target", "category", "word", "words", "id", "y", "metadata"}
+MISSING = {"", "nan", "na", "n/a", "none", "null", "inf", "-inf", "?", "-"}  # no name of a column, but a value that is not there
 LABELS = ("label", "labels", "class", "classes", "target", "y", "name")
 
 
@@ -116,14 +118,44 @@ def against(table: Table, points: int) -> Iterator[Fact]:
     if not points or table.shown == points or not table.rows:
         return
     if table.blank and len(table.rows) == points:
-        if table.header is not None and table.shown == points - 1:
+        if table.header is not None and table.shown == points - 1 and _is_row(table):
+            yield "metadata-off-by-one", f"{points:,} lines and a blank one, no header, for {points:,} points: which one is too many cannot be told"
+        elif table.header is not None and table.shown == points - 1:
             yield "metadata-blank-breaks", f"{table.shown:,} rows and a blank line for {points:,} points"
+    elif table.header is None and table.shown == points + 1 and not _is_header(table):
+        yield "metadata-off-by-one", f"{table.shown:,} lines for {points:,} points: which one is too many cannot be told"
     elif table.header is None and table.shown == points + 1:
         yield "metadata-single-header", f"{table.shown:,} lines for {points:,} points: the first, {_first(table)!r}, looks like a header"
+    elif table.header is not None and table.shown == points - 1 and not _is_row(table):
+        yield "metadata-off-by-one", f"{points:,} lines for {points:,} points: whether the header or a row is missing cannot be told"
     elif table.header is not None and table.shown == points - 1:
         yield "metadata-no-header", f"{table.shown + 1:,} lines for {points:,} points: none is left for a header"
     else:
         yield "metadata-rows", f"{table.shown:,} rows for {points:,} points"
+
+
+def _is_header(table: Table) -> bool:
+    """Whether the first line of a single column can be nothing but its header: the count alone says only that one line is too many."""
+    first, *rest = [row for row in table.rows if row]
+    return _names_column("\t".join(first), ["\t".join(row) for row in rest])
+
+
+def _is_row(table: Table) -> bool:
+    """Whether the first line of several columns, which the page takes for the header, is a row: one of its values comes again, or is a number among numbers."""
+    header, rows = table.header or [], [row for row in table.rows if row]
+    below = [[row[i] for row in rows if i < len(row)] for i in range(len(header))]
+    if any(map(_names_column, header, below)) or header == [str(i) for i in range(len(header))]:
+        return False
+    return any(cell.strip() and (cell in found or _numbers([cell, *found])) for cell, found in zip(header, below, strict=True))
+
+
+def _names_column(text: str, values: list[str]) -> bool:
+    text, values = text.strip().casefold(), [value.strip().casefold() for value in values]
+    return text not in values and (text in HEADERS or (text not in MISSING and not is_number(text) and _numbers(values)))
+
+
+def _numbers(values: list[str]) -> bool:
+    return len(values) > 1 and all(map(is_number, values))
 
 
 def _first(table: Table) -> str:
@@ -135,9 +167,9 @@ def mended_table(table: Table, points: int) -> bytes:
     rows, header = list(table.rows), table.header
     if table.blank and len(rows) == points:
         pass
-    elif header is None and table.shown == points + 1:
+    elif header is None and table.shown == points + 1 and _is_header(table):
         rows.remove(next(row for row in rows if row))
-    elif header is not None and table.shown == points - 1:
+    elif header is not None and table.shown == points - 1 and _is_row(table):
         rows.insert(0, header)
         header = ["label", *(f"column {i + 1}" for i in range(1, len(header)))]
     if len(rows) != points:  # blank lines were no rows, then

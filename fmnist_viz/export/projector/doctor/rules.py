@@ -24,6 +24,7 @@ class Rule:
     severity : ``breaks`` (something is not shown, hangs or crashes), ``misleads`` (shown wrong), ``slow``, ``note``;
     reach : whom it hits: ``all`` runs of the log folder, this ``run``, this ``tensor``, a ``view`` (bookmark), or nobody;
     why : what TensorBoard does then;  remedy : what to do;  mends : whether a copy can be mended without guessing;
+    leaves : whether a copy leaves it out where it cannot be mended;
     strict : whether this program refuses to publish a folder of its own with it.
     """
 
@@ -32,6 +33,7 @@ class Rule:
     why: str
     remedy: str
     mends: bool = False
+    leaves: bool = False
     strict: bool = True
 
 
@@ -64,6 +66,10 @@ class Finding:
     @property
     def mends(self) -> bool:
         return RULES[self.rule].mends
+
+    @property
+    def leaves(self) -> bool:
+        return RULES[self.rule].leaves
 
     @property
     def strict(self) -> bool:
