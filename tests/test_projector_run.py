@@ -216,7 +216,8 @@ def test_a_snapshot_that_is_written_while_a_training_runs_appears_when_the_page_
                 page.page.wait_for_timeout(7000)  # TensorBoard looks for new runs every five seconds
                 page.reload()
                 seen.append(page.runs())
-                page.open_tensor(page.tensors()[0], run=f"projector/epoch_{epoch + 1:03d}")
+                run = f"projector/epoch_{epoch + 1:03d}"
+                page.open_tensor(page.server.embeddings(run)[0]["tensorName"], run=run)
                 assert page.point_count() == 100
 
         model.fit(images, labels, epochs=2, verbose=0, callbacks=[fmnist_viz.ProjectorCallback(logs, images, labels), Reload()])
