@@ -13,7 +13,7 @@ _HOMES = {
     "DataConfig": "fmnist_viz.data.config",
     "run_job": "fmnist_viz.pipeline.job",
     "add_embedding": "fmnist_viz.pipeline.embedding",
-    "Request": "fmnist_viz.pipeline.job",
+    "Request": "fmnist_viz.pipeline.request",
     "RunConfig": "fmnist_viz.pipeline.config",
     "verify": "fmnist_viz.pipeline.folder",
     "compare": "fmnist_viz.pipeline.comparison",

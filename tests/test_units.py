@@ -29,8 +29,8 @@ from fmnist_viz.features.responses import TOP, ResponseCount, UnitResponses, pla
 from fmnist_viz.features.shards import LayerFeatures
 from fmnist_viz.features.weights import WeightRows, weight_rows
 from fmnist_viz.models.layers import choose, layer_table
-from fmnist_viz.pipeline.exports import Shown
 from fmnist_viz.pipeline.features import Seen, Source
+from fmnist_viz.pipeline.shown import Shown
 from fmnist_viz.pipeline.units import class_vectors, makes_logits, mosaics, unit_frame, weight_tensor
 
 N = 230

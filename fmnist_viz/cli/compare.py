@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from fmnist_viz.cli.screen import Screen, printed
 from fmnist_viz.display.lettering import clean, shorten
 from fmnist_viz.pipeline.comparison import RunComparison, check_count, check_target, compare, write_comparison
-from fmnist_viz.pipeline.job import LOGS
+from fmnist_viz.pipeline.request import LOGS
 
 if TYPE_CHECKING:
     import pandas as pd

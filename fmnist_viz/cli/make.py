@@ -218,7 +218,8 @@ def _make(
     from fmnist_viz.cli.screen import Screen, printed
     from fmnist_viz.cli.summary import summary
     from fmnist_viz.pipeline.config import RunConfig
-    from fmnist_viz.pipeline.job import Request, run_job
+    from fmnist_viz.pipeline.job import run_job
+    from fmnist_viz.pipeline.request import Request
 
     names = {
         "DataConfig": "data",

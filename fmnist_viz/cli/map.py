@@ -8,8 +8,8 @@ from pathlib import Path
 from fmnist_viz.cli.compare import aligned
 from fmnist_viz.cli.screen import Screen, printed
 from fmnist_viz.core.errors import UsageError
-from fmnist_viz.pipeline.job import LOGS
 from fmnist_viz.pipeline.map_grid import MapGrid, check_target, map_grid, write_grid
+from fmnist_viz.pipeline.request import LOGS
 from fmnist_viz.projection.caption import FIGURES, METHOD_NAMES
 
 

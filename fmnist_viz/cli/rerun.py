@@ -9,7 +9,8 @@ from fmnist_viz.cli.summary import summary
 from fmnist_viz.core.errors import BadInput
 from fmnist_viz.pipeline.config import read_run_config
 from fmnist_viz.pipeline.folder import verify
-from fmnist_viz.pipeline.job import Request, run_job
+from fmnist_viz.pipeline.job import run_job
+from fmnist_viz.pipeline.request import Request
 
 
 def rerun(run: Path, cache_dir: Path | None, *, trust_model: bool = False) -> None:

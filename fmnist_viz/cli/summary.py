@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from fmnist_viz.cli.screen import size_text
-from fmnist_viz.pipeline.job import Result
+from fmnist_viz.pipeline.request import Result
 
 PARTS = {
     "report.html": "the report: open it in a browser, no server needed",

@@ -10,9 +10,13 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from typing import Any, Protocol, TypeVar
+
+from fmnist_viz.core.errors import ResourceError
 
 Spec = TypeVar("Spec")
 
@@ -76,3 +80,20 @@ class LocalRunner:
                 process.terminate()
         self._pool.shutdown(wait=True, cancel_futures=True)
         del self._pool  # its semaphores go with it, or the interpreter reports them as leaked at exit
+
+
+@contextmanager
+def runner(*, apart: bool, remedy: str) -> Iterator[Runner]:
+    """A worker process (`apart`), or this one. Raises ResourceError with the remedy where the worker is ended from outside."""
+    if not apart:
+        yield InlineRunner()
+        return
+    local = LocalRunner()
+    try:
+        yield local
+    except BrokenProcessPool:
+        raise ResourceError("WORKER-LOST", "the map worker", "was ended from outside, most likely for lack of memory", remedy) from None
+    except BaseException:
+        local.close(now=True)
+        raise
+    local.close()

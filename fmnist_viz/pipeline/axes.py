@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from fmnist_viz.analysis.confusion import Confusion
     from fmnist_viz.core.types import LabeledImages
-    from fmnist_viz.pipeline.exports import Shown
     from fmnist_viz.pipeline.features import Seen
+    from fmnist_viz.pipeline.shown import Shown
 
 ENDS = (("left", "right"), ("down", "up"))  # the page's fields, by axis
 

@@ -11,7 +11,7 @@ from fmnist_viz.pipeline.brought import NO_PREDICTIONS, NO_PROBABILITIES
 
 if TYPE_CHECKING:
     from fmnist_viz.pipeline.context import Context
-    from fmnist_viz.pipeline.exports import Shown
+    from fmnist_viz.pipeline.shown import Shown
 
 
 def model_card(ctx: Context, shown: Shown) -> list[tuple[str, str]]:

@@ -3,82 +3,31 @@
 from __future__ import annotations
 
 import time
-from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fmnist_viz.core.cache import Cache, default_cache_dir
-from fmnist_viz.core.errors import OutputBusy, ResourceError
-from fmnist_viz.core.manifest import Manifest
+from fmnist_viz.core.errors import OutputBusy
 from fmnist_viz.core.memory import release
-from fmnist_viz.core.progress import Progress, Silent
-from fmnist_viz.core.runner import InlineRunner, LocalRunner, Runner
+from fmnist_viz.core.runner import runner
 from fmnist_viz.core.store import need_space
 from fmnist_viz.core.threads import set_threads, usable_cores
-from fmnist_viz.pipeline.brought import add_brought, check_usage, labels_only, look_without_model, read_brought
-from fmnist_viz.pipeline.classes import known_names, match_classes
-from fmnist_viz.pipeline.config import RunConfig
+from fmnist_viz.pipeline.brought import add_brought, look_without_model
 from fmnist_viz.pipeline.context import Context, mapped_images, scratch_folder
 from fmnist_viz.pipeline.features import ModelFile
 from fmnist_viz.pipeline.folder import RunFolder
 from fmnist_viz.pipeline.preflight import check_request
 from fmnist_viz.pipeline.provenance import begin, finish
-from fmnist_viz.pipeline.transfer import frozen_base, warning_of
+from fmnist_viz.pipeline.request import Given, Request, Result, default_folder, gather
 
 if TYPE_CHECKING:
     from fmnist_viz.core.cache import Entry
-    from fmnist_viz.core.types import DataSet, LabeledImages
+    from fmnist_viz.core.types import LabeledImages
     from fmnist_viz.features.weights import WeightRows
-    from fmnist_viz.pipeline.brought import Brought
-    from fmnist_viz.pipeline.exports import Shown
     from fmnist_viz.pipeline.features import Seen
     from fmnist_viz.pipeline.maps import Mapper, Pending
-    from fmnist_viz.pipeline.transfer import FrozenBase
+    from fmnist_viz.pipeline.shown import Shown
 
-LOGS = Path("projector_logs")
 RUN_BYTES = 120 << 20  # what a run of the main job takes on disk, cache and folder together, when nothing is cached
-
-
-@dataclass(frozen=True)
-class Request:
-    """One call: what to make (`config`) and where, which is no part of what is made."""
-
-    config: RunConfig
-    command: str  # "train-and-export", "train" or "export"
-    line: str  # the command as typed, paths relative, for the manifest
-    out: Path | None = None
-    cache_dir: Path | None = None
-    fresh: bool = False
-    overwrite: bool = False
-    resume: bool = False  # go on with an unfinished training of this very configuration
-    trust_model: bool = False  # open a model file whatever its classes are: its own code may run
-    again: bool = False  # write the exports again even where the run is finished
-    allow_sample: bool = False  # go on with the shipped sample where Fashion-MNIST cannot be had
-    progress: Progress = field(default_factory=Silent)
-    workers: bool = False  # a second process for UMAP; a script that sets it needs the `if __name__ == "__main__"` guard
-
-
-@dataclass(frozen=True)
-class Result:
-    """Where everything is, and whether anything had to be done."""
-
-    path: Path
-    manifest: Manifest
-    reused: bool
-    seconds: float
-
-
-@dataclass(frozen=True)
-class Given:
-    """What a call starts from: data, and a model, vectors and predictions or a frozen base where there are such; what must be said about them."""
-
-    data: DataSet
-    digests: dict[str, str]  # of the data's splits by name
-    model: ModelFile | None
-    brought: Brought | None
-    base: FrozenBase | None
-    warnings: list[str]
 
 
 def run_job(request: Request) -> Result:
@@ -114,108 +63,18 @@ def run_job(request: Request) -> Result:
     return Result(path, folder.manifest, False, time.perf_counter() - start)
 
 
-def gather(request: Request, cache: Cache, threads: int) -> Given:
-    """Find and check everything that the run starts from; says what must be said."""
-    config, progress = request.config, request.progress
-    check_usage(config)
-    model = model_file(config, trust=request.trust_model)
-    data, warnings = load_data(request)
-
-    def warn(*lines: str) -> None:
-        for line in filter(None, lines):
-            warnings.append(line)
-            progress.warn(line)
-
-    if model is not None:
-        warn(model.warning)
-    if config.model_file is not None and (model is not None or (config.model_file.classes and not (config.brought and config.brought.labels))):
-        path = model.path if model else Path("--classes")
-        data, unsure = match_classes(data, known_names(path, config.model_file.classes), path.name)
-        warn(unsure)
-    brought = None
-    if config.brought is not None and config.brought.given:
-        brought = read_brought(config, mapped_images(data, split=config.features.split, points=0, seed=config.view.seed))
-        assert brought is not None
-        warn(*brought.notes)
-    digests = {part.split: part.digest() for part in (data.train, data.test) if part is not None}
-    base = frozen_base((config.fit.model,) if config.fit else (), config.transfer, data, threads, cache, progress)
-    if base is not None and base.weights.warning:
-        warnings.append(base.weights.warning)  # said on screen where the weights were found
-    if model is not None:
-        warn(warning_of(model.path))
-    return Given(data, digests, model, brought, base, warnings)
-
-
 def _make(request: Request, given: Given, folder: RunFolder, cache: Cache, digest: str, threads: int, start: float) -> None:
     """Carry the stages out, with a worker process where that was asked for."""
     config, progress = request.config, request.progress
-    with folder.open(digest=digest, overwrite=request.overwrite), scratch_folder(cache) as scratch:
-        runner: Runner = LocalRunner() if request.workers and threads > 1 else InlineRunner()
+    apart, remedy = request.workers and threads > 1, "Map fewer images (--points) or fewer --layers."
+    with folder.open(digest=digest, overwrite=request.overwrite), scratch_folder(cache) as scratch, runner(apart=apart, remedy=remedy) as worker:
         ctx = Context(
-            config, given.data, given.digests, cache, folder, runner, progress, threads, scratch, given.warnings, given.model,
+            config, given.data, given.digests, cache, folder, worker, progress, threads, scratch, given.warnings, given.model,
             request.resume, given.brought, given.base,
         )  # fmt: skip
-        try:
-            begin(ctx, command=request.command, line=request.line, digest=digest)
-            (_train_only if request.command == "train" else _whole)(ctx, request)
-            finish(ctx, time.perf_counter() - start)
-        except BrokenProcessPool:
-            raise ResourceError(
-                "WORKER-LOST", "the map worker", "was ended from outside, most likely for lack of memory", "Map fewer images (--points) or fewer --layers."
-            ) from None
-        except BaseException:
-            if isinstance(runner, LocalRunner):
-                runner.close(now=True)
-            raise
-        if isinstance(runner, LocalRunner):
-            runner.close()
-
-
-def load_data(request: Request) -> tuple[DataSet, list[str]]:
-    """The data and what must be said about it everywhere it is used."""
-    from fmnist_viz.data import load, load_or_sample
-
-    if (labels := labels_only(request.config)) is not None:
-        request.progress.say(f"using {len(labels.test):,} labels of {len(labels.class_names)} classes, and no images")
-        return labels, []
-    find = load_or_sample if request.allow_sample else load
-    data = find(request.config.data, progress=request.progress)
-    warnings = []
-    if data.source.fallback:
-        warnings.append(
-            "SAMPLE, not the real data: Fashion-MNIST was not found and could not be downloaded. Every figure here is of 5,000 training and 1,000 test images."
-        )
-    elif data.source.kind == "sample":
-        warnings.append("SAMPLE: 5,000 training and 1,000 test images of Fashion-MNIST's 70,000. Figures of the full data differ.")
-    if 0 < (points := request.config.features.points) < len(data.test) and request.command != "train":
-        warnings.append(f"The maps and confusions are of a stratified sample of {points:,} images (--points).")
-    if request.config.data.allow_modified and not data.source.official:
-        warnings.append("MODIFIED DATA: these files are not the published Fashion-MNIST.")
-    for line in warnings:
-        request.progress.warn(line)
-    counts = f"{len(data.train) if data.train is not None else 0:,} training and {len(data.test):,} test images"
-    request.progress.say(f"using {counts} of {len(data.class_names)} classes")
-    return data, warnings
-
-
-def model_file(config: RunConfig, *, trust: bool = False) -> ModelFile | None:
-    """The model to export, judged now and opened when it is needed; None where one is to be trained, or none is given."""
-    if config.model_file is None or not config.model_file.model_file:
-        return None
-    path = Path(config.model_file.model_file)
-    return ModelFile(path, path.stem, trust=trust)
-
-
-def default_folder(config: RunConfig, digest: str, *, fresh: bool) -> Path:
-    """`projector_logs/<model>-<8 digits>`; --fresh takes the first free of `-2`, `-3` ..."""
-    name = config.fit.model if config.fit else Path(config.model_file.model_file).stem if config.model_file else ""
-    name = name or "export"
-    path = LOGS / f"{name}-{digest[:8]}"
-    number = 2
-    while fresh and path.exists():
-        path = LOGS / f"{name}-{digest[:8]}-{number}"
-        number += 1
-    return path
+        begin(ctx, command=request.command, line=request.line, digest=digest)
+        (_train_only if request.command == "train" else _whole)(ctx, request)
+        finish(ctx, time.perf_counter() - start)
 
 
 def _train_only(ctx: Context, request: Request) -> None:
@@ -287,10 +146,10 @@ def _mapped(mapper: Mapper, images: LabeledImages, seen: Seen, weights: list[Wei
     """Every representation and every weight matrix by every method, joined with the confusions."""
     from fmnist_viz.analysis.confusion import confusion
     from fmnist_viz.pipeline.axes import place
-    from fmnist_viz.pipeline.exports import Shown
     from fmnist_viz.pipeline.ladder import climb
     from fmnist_viz.pipeline.maps import weight_source
     from fmnist_viz.pipeline.overlap import overlaps
+    from fmnist_viz.pipeline.shown import Shown
 
     ctx, model = mapper.ctx, seen.model
     with ctx.timed("maps"):
@@ -328,15 +187,15 @@ def _mapped(mapper: Mapper, images: LabeledImages, seen: Seen, weights: list[Wei
 
 def _export(ctx: Context, shown: Shown, line: str, model: ModelFile | None) -> None:
     """Everything that a person opens; the worker draws the figures meanwhile."""
-    from fmnist_viz.pipeline import exports, pictures
+    from fmnist_viz.pipeline import exports, pictures, tables
     from fmnist_viz.pipeline.projector import publish_projector
     from fmnist_viz.pipeline.projector_page import publish_page
 
     shots = pictures.begin_pictures(ctx, pictures.gather(ctx, shown, model))
     drawn = exports.begin_figures(ctx, shown)
     exports.publish_maps(ctx, shown)
-    ready = exports.tables(shown, left_out=ctx.brought.not_finite if ctx.brought else ())
-    exports.publish_tables(ctx, shown, ready)
+    ready = tables.tables(shown, left_out=ctx.brought.not_finite if ctx.brought else ())
+    tables.publish_tables(ctx, shown, ready)
     publish_projector(ctx, shown)
     publish_page(ctx, shown.title)
     exports.publish_report(ctx, shown, ready, line, shots.result())

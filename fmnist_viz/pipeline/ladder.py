@@ -89,8 +89,8 @@ def climb(ctx: Context, images: LabeledImages, seen: Seen, graphs: Mapping[str, 
 
     None where it was not asked for, or where there are fewer than two layers.
     """
+    from fmnist_viz.pipeline.graphs import load_graph
     from fmnist_viz.pipeline.ladder_store import load_maps, load_numbers, save_maps, save_numbers
-    from fmnist_viz.pipeline.maps import load_graph
 
     config, names, seed = ctx.config.maps, images.class_names, ctx.seed
     if not config.ladder_points or len(seen.sources) < 2:

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fmnist_viz.core.cache import Cache, default_cache_dir
 from fmnist_viz.core.config import digest
-from fmnist_viz.core.errors import BadInput, ResourceError, UsageError, unknown_choice
+from fmnist_viz.core.errors import BadInput, UsageError, unknown_choice
 from fmnist_viz.core.manifest import Manifest
 from fmnist_viz.core.progress import Progress, Silent
-from fmnist_viz.core.runner import InlineRunner, LocalRunner, Runner
+from fmnist_viz.core.runner import runner
 from fmnist_viz.core.store import staged_folder, write_file
 from fmnist_viz.core.threads import set_threads, usable_cores
 from fmnist_viz.core.types import DataSet, LabeledImages, Representation
@@ -108,21 +107,10 @@ def map_grid(
     warnings = list(found.about.get("warnings", []))
     config = RunConfig(maps=widest(base, wanted), view=asked.view)
     threads = set_threads(min(int(found.about.get("threads") or 0), usable_cores()))
-    with scratch_folder(cache) as scratch:
-        apart = workers and threads > 1 and any(s.method.startswith("umap") for s in wanted) and len(wanted) > 1
-        runner: Runner = LocalRunner() if apart else InlineRunner()
-        ctx = Context(config, DataSet(None, images), {}, cache, RunFolder(found.path), runner, progress, threads, scratch)
-        try:
-            displays, found_components = _mapped(ctx, sources, images, wanted)
-        except BrokenProcessPool:
-            fact = "was ended from outside, most likely for lack of memory"
-            raise ResourceError("WORKER-LOST", "the map worker", fact, "Give fewer layers, or smaller values.") from None
-        except BaseException:
-            if isinstance(runner, LocalRunner):
-                runner.close(now=True)
-            raise
-        if isinstance(runner, LocalRunner):
-            runner.close()
+    apart = workers and threads > 1 and any(s.method.startswith("umap") for s in wanted) and len(wanted) > 1
+    with scratch_folder(cache) as scratch, runner(apart=apart, remedy="Give fewer layers, or smaller values.") as worker:
+        ctx = Context(config, DataSet(None, images), {}, cache, RunFolder(found.path), worker, progress, threads, scratch)
+        displays, found_components = _mapped(ctx, sources, images, wanted)
     return MapGrid(found, displays, wanted, found_components, warnings)
 
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -16,23 +15,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fmnist_viz.core.cache import Entry
-from fmnist_viz.core.config import canonical, digest
-from fmnist_viz.core.intervals import mean_interval
+from fmnist_viz.core.config import digest
 from fmnist_viz.core.store import write_file
-from fmnist_viz.core.types import NeighborGraph, Projection, ReferenceDistances
-from fmnist_viz.neighbors import exact_graph, graph_recall, nearest, overlap, reference_distances
+from fmnist_viz.core.types import Projection, ReferenceDistances
 from fmnist_viz.pipeline.config import code_digest, versions
 from fmnist_viz.pipeline.context import Context
 from fmnist_viz.pipeline.features import Source, query_rows
+from fmnist_viz.pipeline.graphs import load_graph, make_graph, reference_of
 from fmnist_viz.pipeline.local import Local, has_local, load_local, save_local
-from fmnist_viz.projection.basis import Basis, basis
 from fmnist_viz.projection.components import Components, components
 from fmnist_viz.projection.config import SUPERVISED, MapConfig
-from fmnist_viz.projection.distortion import WIDE, distortion, true_neighbors
+from fmnist_viz.projection.distortion import WIDE, distortion
 from fmnist_viz.projection.faithfulness import faithfulness, map_neighbors
-from fmnist_viz.projection.project import TOO_FEW, graph_size, initial_coords, layout
+from fmnist_viz.projection.project import graph_size, initial_coords, layout
 from fmnist_viz.projection.yardstick import K, Yardstick
-from fmnist_viz.reduce import unit_rows
 
 _ORDER = ("pca", "tsne", "umap", SUPERVISED)  # in which this process makes maps; the worker begins at the other end
 
@@ -66,15 +62,6 @@ def warm_up(dims: int) -> None:
     from fmnist_viz.projection.umap import warm_up
 
     warm_up(dims)
-
-
-def load_graph(folder: Path) -> tuple[Basis, NeighborGraph | None]:
-    record = json.loads((folder / "graph.json").read_text(encoding="utf-8"))
-    base = Basis(np.load(folder / "basis.npy"), record["name"], tuple(record["variance"]), record["metric"], record["note"], record["facts"])
-    if not (folder / "indices.npy").exists():
-        return base, None
-    recall = float("nan") if record["recall"] is None else record["recall"]
-    return base, NeighborGraph(np.load(folder / "indices.npy"), np.load(folder / "distances.npy"), record["metric"], True, recall)
 
 
 @dataclass(frozen=True)
@@ -116,11 +103,7 @@ class Pending:
 
     @cached_property
     def reference(self) -> ReferenceDistances:
-        """Distances in the unreduced space: kept from the pass for reduced layers, computed here for all others."""
-        if (kept := self.source.reference()) is not None and kept.metric == self.metric:
-            return kept
-        X = self.source.representation.X
-        return reference_distances(unit_rows(X) if self.metric == "cosine" else X, self.queries, metric=self.metric)
+        return reference_of(self.source, self.queries, self.metric)
 
     @cached_property
     def yardstick(self) -> Yardstick:
@@ -229,7 +212,7 @@ class Mapper:
             "versions": versions("numpy", "scikit-learn", "scikit-learn-intelex"),
             "threads": self.ctx.threads,
         }
-        return self.ctx.cache.fetch("graphs", key, lambda temp: _make_graph(temp, source, self.config, k, queries))
+        return self.ctx.cache.fetch("graphs", key, lambda temp: make_graph(temp, source, self.config, k, queries))
 
     def _key(self, pending: Pending, job: Job) -> dict[str, Any]:
         c, method = job.config, job.method
@@ -275,38 +258,6 @@ class Mapper:
         save_local(temp, Local(near[:, : found.k], found))
         scores = faithfulness(coords, pending.labels, pending.yardstick, near=near, pca=pending.pca_scores(coords.shape[1]))
         return {**record, "scores": scores, "k": found.k, "wide": found.wide}
-
-
-def _make_graph(temp: Path, source: Source, config: MapConfig, k: int, queries: NDArray[np.int64]) -> dict[str, Any]:
-    """Basis and graph of one representation on disk, with the graph's recall of the unreduced neighbours."""
-    representation = source.representation
-    base = basis(representation, metric=config.metric, pca_dims=config.pca_dims)
-    save: Callable[[str, Any], None] = lambda name, array: write_file(temp / name, lambda f: np.save(f, array, allow_pickle=False))  # noqa: E731
-    save("basis.npy", base.X)
-    record: dict[str, Any] = {
-        "name": representation.name,
-        "variance": base.variance,
-        "metric": base.metric,
-        "note": base.note,
-        "facts": dict(base.facts),
-        "recall": None,
-    }
-    if not base.note and len(base.X) >= TOO_FEW:
-        graph = exact_graph(base.X, k, metric=base.metric)
-        save("indices.npy", graph.indices)
-        save("distances.npy", graph.distances)
-        pending = Pending(source, None, queries, None, base.metric, (), {})  # type: ignore[arg-type]
-        found = graph_recall(graph, pending.reference, K)
-        record["recall"], record["recall_low"], record["recall_high"] = mean_interval(found)
-        record |= {"k": graph.k, "recall_k": min(K, graph.k), "queries": len(found)}
-        near = true_neighbors(unit_rows(representation.X) if base.metric == "cosine" else representation.X, graph)
-        save("near.npy", near)
-        held = overlap(nearest(pending.reference, record["recall_k"]), near[queries, : record["recall_k"]])
-        record["near_recall"] = float(held.mean())  # below 1 where the vectors had been reduced before
-    record["basis"] = hashlib.sha256(base.X.tobytes() + canonical([base.X.shape, base.variance, base.metric, base.note]).encode()).hexdigest()
-    record["init"] = hashlib.sha256(np.ascontiguousarray(base.X[:, :3]).tobytes()).hexdigest()
-    write_file(temp / "graph.json", json.dumps(record))
-    return record
 
 
 def weight_source(name: str, rows: NDArray[np.float32], model: str) -> Source:

@@ -35,8 +35,8 @@ from fmnist_viz.pipeline.context import Context
 
 if TYPE_CHECKING:
     from fmnist_viz.features.weights import WeightRows
-    from fmnist_viz.pipeline.exports import Shown
     from fmnist_viz.pipeline.features import ModelFile
+    from fmnist_viz.pipeline.shown import Shown
 
 FIRST, CARDS, SAMPLES = 9, 15, 25  # images in the grids of the articles
 MAPPED = 3  # images whose feature maps are drawn

@@ -10,7 +10,7 @@ import numpy as np
 from fmnist_viz.core.store import need_space
 from fmnist_viz.data.split import interleaved_rows, stratified_rows
 from fmnist_viz.pipeline.context import Context
-from fmnist_viz.pipeline.exports import Shown
+from fmnist_viz.pipeline.shown import Shown
 from fmnist_viz.pipeline.units import class_vectors, weight_tensor
 from fmnist_viz.pipeline.views import axis_views, map_views, restricted, views_of
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from fmnist_viz.export.projector import ProjectorTensor
-    from fmnist_viz.pipeline.exports import Shown
+    from fmnist_viz.pipeline.shown import Shown
 
 TILE = 32  # px, side of one of the four images of a unit's picture
 BLANK, LINE, CROSS = 240, 205, 150  # greys of the picture where there is no image, between its images, and of a dead unit's cross

@@ -14,7 +14,7 @@ from fmnist_viz.export.projector.view import View, map_title, slot_of
 
 if TYPE_CHECKING:
     from fmnist_viz.core.types import Projection
-    from fmnist_viz.pipeline.exports import Shown
+    from fmnist_viz.pipeline.shown import Shown
 
 PAIRS = 3  # leading confusions with a view of their own
 SHORT = 20  # signs of a class name: the page lists views in a narrow panel
