@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fmnist_viz.core.cache import Entry
+from fmnist_viz.core.cache import Cache, Entry
 from fmnist_viz.core.config import digest
 from fmnist_viz.core.store import write_file
 from fmnist_viz.core.types import Projection, ReferenceDistances
@@ -57,11 +57,12 @@ def run_map(task: MapTask) -> dict[str, Any]:
     return {"parameters": used, "note": note}
 
 
-def warm_up(dims: int) -> None:
-    """Compile UMAP's parts in the worker while the main process is busy with something else."""
+def warm_up(spec: tuple[int, Cache]) -> str:
+    """Compile UMAP's parts in the worker while the main process is busy with something else, or read them from the cache."""
     from fmnist_viz.projection.umap import warm_up
 
-    warm_up(dims)
+    dims, cache = spec
+    return warm_up(dims, cache)
 
 
 @dataclass(frozen=True)
@@ -160,7 +161,7 @@ class Mapper:
             if job.method == "pca" or (job.method == "tsne" and not wait_for_worker) or ctx.cache.has("projections", self._key(pending, job)):
                 continue
             if job.method in ("umap", SUPERVISED) and not self._warm:
-                ctx.runner.submit(warm_up, self.config.dims)
+                ctx.runner.submit(warm_up, (self.config.dims, Cache(ctx.cache.root, read=ctx.cache.read)))
                 self._warm = True
             pending.futures[job] = ctx.runner.submit(run_map, self._task(pending, job))
         return pending
@@ -216,10 +217,10 @@ class Mapper:
 
     def _key(self, pending: Pending, job: Job) -> dict[str, Any]:
         c, method = job.config, job.method
-        of_umap = {"n_neighbors": c.n_neighbors, "min_dist": c.min_dist, "epochs": c.umap_epochs}
+        of_umap = {"n_neighbors": c.n_neighbors, "min_dist": c.min_dist, "epochs": c.epochs}
         own: dict[str, dict[str, Any]] = {
             "pca": {"components": job.components} if job.components else {},
-            "tsne": {"perplexity": c.perplexity, "n_iter": c.n_iter},
+            "tsne": {"perplexity": c.perplexity, "n_iter": c.steps, "fine": c.fine(len(pending.source.representation.X))},
             "umap": of_umap,
             SUPERVISED: of_umap,
         }

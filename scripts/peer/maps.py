@@ -64,6 +64,7 @@ def ours(method, X, labels, seed, out):
     from fmnist_viz.core.threads import set_threads
 
     threads = set_threads(0)
+    from fmnist_viz.core.cache import Cache, default_cache_dir
     from fmnist_viz.core.types import Representation
     from fmnist_viz.neighbors import exact_graph, reference_distances
     from fmnist_viz.pipeline.features import query_rows
@@ -71,8 +72,11 @@ def ours(method, X, labels, seed, out):
     from fmnist_viz.projection.config import MapConfig
     from fmnist_viz.projection.faithfulness import faithfulness
     from fmnist_viz.projection.project import graph_size, initial_coords, project
+    from fmnist_viz.projection.umap import warm_up
     from fmnist_viz.projection.yardstick import Yardstick
 
+    if method == "umap":
+        warm_up(2, Cache(default_cache_dir()))
     config = MapConfig()
     ids = np.arange(len(X)).astype(str)
     base = basis(Representation(X, ids, "vectors", "brought"))
