@@ -30,7 +30,8 @@ GROUPS = {"ours": ("ours-tsne", "ours-umap", "again", "ours-all", "command"), "u
 SCORES = ("trustworthiness", "continuity", "recall_10", "recall_50", "triplet_accuracy", "knn_accuracy")
 # peers, and the least times that ours is to be faster: at all sizes, or at one
 TARGETS = (
-    ("ours-tsne", "sklearn", {0: 5.0}), ("ours-tsne", "opentsne", {0: 2.0}), ("ours-umap", "umap", {10_000: 2.5, 70_000: 1.7}), ("ours-umap", "umap-seeded", {70_000: 1.3}),
+    ("ours-tsne", "sklearn", {0: 5.0}), ("ours-tsne", "opentsne", {0: 2.0}), ("ours-umap", "umap", {10_000: 2.5, 70_000: 1.7}),
+    ("ours-umap", "umap-seeded", {70_000: 1.3}),
 )  # fmt: skip
 LEAVES = {"trustworthiness": -0.005, "knn_accuracy": -0.01}  # how much lower than a peer's a score may be at that speed
 LAYERS = "pixels,conv2d,max_pooling2d,dense"  # pixels and three layers of cnn1
@@ -125,7 +126,8 @@ class Turns:
             row = self._command(space, split, number, home)
         else:
             who = "ours-umap" if side == "again" else side
-            words = [sys.executable, str(ROOT / "scripts" / "peer" / "maps.py"), who, str(path), str(out), str(number), *([str(labels_path)] if "ours" in who else [])]
+            words = [sys.executable, str(ROOT / "scripts" / "peer" / "maps.py"), who, str(path), str(out), str(number)]
+            words += [str(labels_path)] if "ours" in who else []
             row, said = run(words, self.work / "log", {"FMNIST_VIZ_CACHE": str(home)})
             if who.startswith("ours") and side != "ours-all":
                 row |= {"badge": row["wall"]}
@@ -224,11 +226,16 @@ def shown(value: float, low: float, high: float, digits: int = 3) -> str:
 
 
 def show_maps(result: dict) -> list[str]:
-    lines = ["Each row is a fresh process, imports and compilation included, our cache empty but in \"a second time\"; seconds until the coordinates are there, in brackets until the badge is. Scores are means over the rounds,",
-             "of 1,000 queries against all points of the unreduced vectors, with the 95 % interval of the first round.", ""]
+    lines = [
+        'Each row is a fresh process, imports and compilation included, our cache empty but in "a second time"; seconds until the coordinates are there, in',
+        "brackets until the badge is. Scores are means over the rounds, of 1,000 queries against all points of the unreduced vectors, with the 95 % interval",
+        "of the first round.",
+        "",
+    ]
     found = newest(result["rows"])
     for (space, n), by_side in found.items():
-        lines += [f"{space}, n = {n:,}:", "", "| side | rounds | s | CPU, s | peak, MB | trustworthiness | continuity | recall@10 | recall@50 | triplets | 15-NN accuracy |", "|" + "---|" * 11]
+        head = "| side | rounds | s | CPU, s | peak, MB | trustworthiness | continuity | recall@10 | recall@50 | triplets | 15-NN accuracy |"
+        lines += [f"{space}, n = {n:,}:", "", head, "|" + "---|" * 11]
         for side in (side for side in SIDES if side in by_side):
             lines += side_lines(side, by_side[side])
         lines += ["", *targets(by_side, n), ""]

@@ -18,6 +18,7 @@ from fmnist_viz.core.cache import Cache, Entry
 from fmnist_viz.core.config import digest
 from fmnist_viz.core.store import write_file
 from fmnist_viz.core.types import Projection, ReferenceDistances
+from fmnist_viz.neighbors import searches_exactly
 from fmnist_viz.pipeline.config import code_digest, versions
 from fmnist_viz.pipeline.context import Context
 from fmnist_viz.pipeline.features import Source, query_rows
@@ -213,7 +214,9 @@ class Mapper:
             "versions": versions("numpy", "scikit-learn", "scikit-learn-intelex"),
             "threads": self.ctx.threads,
         }
-        return self.ctx.cache.fetch("graphs", key, lambda temp: make_graph(temp, source, self.config, k, queries))
+        if not searches_exactly(n, self.config.graph):
+            key |= {"approximate": versions("pynndescent", "numba"), "seed": self.ctx.seed}
+        return self.ctx.cache.fetch("graphs", key, lambda temp: make_graph(temp, source, self.config, k, queries, seed=self.ctx.seed, threads=self.ctx.threads))
 
     def _key(self, pending: Pending, job: Job) -> dict[str, Any]:
         c, method = job.config, job.method
@@ -226,7 +229,8 @@ class Mapper:
         }
         return {
             "code": code_digest(),
-            "basis": pending.graph.record["basis"],  # the graph is exact: its k changes nothing that a method reads
+            "basis": pending.graph.record["basis"],  # of an exact graph all is said with it: its k changes nothing that a method reads
+            "search": pending.graph.record.get("search_digest", ""),
             "init": pending.graph.record["init"],
             "method": method,
             "dims": c.dims,

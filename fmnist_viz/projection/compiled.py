@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import os
 import platform
 import sys
@@ -24,8 +25,9 @@ PARTS = {
 def keep_compiled(cache: Cache, compile_parts: Callable[[], None]) -> str:
     """Run `compile_parts` (which calls every part once) with machine code out of the cache, which is put there where it is missing.
 
-    The entry is made in a folder of its own and published as a whole; afterwards nothing is written any more, so that processes at one time cannot mix up each other's
-    files. Every file is hashed before it is read. Its key holds the versions, the processor and the sources that the code was made from.
+    The entry is made in a folder of its own and published as a whole; afterwards nothing is written any more, so that processes at one time
+    cannot mix up each other's files. Every file is hashed before it is read. Its key holds the versions, the processor and the sources that the
+    code was made from.
     An entry that somebody else could have written is not read, since it is code.
 
     Returns
@@ -105,7 +107,7 @@ def _private(folder: Path) -> bool:
 @contextmanager
 def _directed(parts: list[Any], folder: Path, *, writing: bool) -> Iterator[None]:
     """numba's own cache of functions, pointed at a folder for the moment."""
-    from numba.core import config
+    config: Any = importlib.import_module("numba.core.config")
     from numba.core.caching import FunctionCache, NullCache
 
     class Kept(FunctionCache):  # type: ignore[misc]

@@ -8,6 +8,8 @@ from typing import Any
 from fmnist_viz.core.config import check_options, option
 from fmnist_viz.core.errors import UsageError, unknown_choice
 
+GRAPHS = ("auto", "exact", "approximate")
+
 METHODS = ("pca", "tsne", "umap")
 LEAST_STEPS, LEAST_EPOCHS = 250, 11  # t-SNE's exaggerated start alone takes 250; umap-learn takes 10 and fewer for "choose yourself"
 SUPERVISED = "umap-supervised"  # sees the labels: only where it is asked for by name, and never among the maps of a run
@@ -52,6 +54,9 @@ class MapConfig:
     n_iter: int = option(0, "t-SNE: gradient steps, at least 250; 0: as --quality says.", unit="iterations", low=0, high=10000)
     umap_epochs: int = option(0, "UMAP: passes over the neighbour graph, at least 11; 0: as --quality says.", unit="epochs", low=0, high=5000)
     pca_dims: int = option(50, "Principal components that distances are computed from; 0 takes the vectors themselves.", unit="components", low=0, high=4096)
+    graph: str = option(
+        "auto", "Neighbours are searched exactly or approximately, with the share found; auto: exactly as long as that is faster.", choices=GRAPHS
+    )
     flat_only: bool = option(False, "Leave out PCA and UMAP in 3-D, which are views of the Projector.")
     # 2,000 points take about a second a layer, and a screen's width of the report shows no more
     ladder_points: int = option(2000, "Images that the layer ladder follows from layer to layer, stratified; 0: no ladder.", unit="images", low=0, high=20000)
@@ -61,7 +66,8 @@ class MapConfig:
         check_options(self)
         for name, least in (("n_iter", LEAST_STEPS), ("umap_epochs", LEAST_EPOCHS)):
             if 0 < (given := getattr(self, name)) < least:
-                raise UsageError("OPTION-RANGE", "--" + name.replace("_", "-"), f"{given} is out of range", f"Give at least {least}, or 0 for --quality's number.")
+                remedy = f"Give at least {least}, or 0 for --quality's number."
+                raise UsageError("OPTION-RANGE", "--" + name.replace("_", "-"), f"{given} is out of range", remedy)
         if not self.method_names:
             raise UsageError("NO-METHOD", "--methods", "names no method", f"Choose from: {', '.join(METHODS)}.")
         for name in self.method_names:

@@ -49,7 +49,7 @@ def layout(
     """
     n, dims = len(basis.X), config.dims
     start = time.perf_counter()
-    used: dict[str, Any] = {"metric": basis.metric, **{k: basis.facts[k] for k in ("duplicates", "metric_note") if k in basis.facts}}
+    used: dict[str, Any] = {"metric": basis.metric, **{k: basis.facts[k] for k in ("duplicates", "metric_note", "graph") if k in basis.facts}}
     if config.pca_dims:
         used["pca_dims"] = basis.X.shape[1]
     nothing = np.zeros((n, dims), np.float32)
@@ -65,7 +65,7 @@ def layout(
         coords = nothing
         coords[:, : len(columns)] = basis.X[:, columns]
         shares = [basis.variance[i] for i in columns] if components else list(basis.variance)
-        used = {k: v for k, v in used.items() if k not in ("pca_dims", "metric")} | {"variance": shares, "implementation": "scikit-learn"}
+        used = {k: v for k, v in used.items() if k not in ("pca_dims", "metric", "graph")} | {"variance": shares, "implementation": "scikit-learn"}
         used |= {"components": list(components)} if components else {}
     else:
         assert graph is not None
