@@ -301,3 +301,52 @@ def overall(found: dict[tuple[str, int], dict[str, list[dict]]]) -> list[str]:
 
 def held(what: str, seconds: float, most: float) -> str:
     return f"- {what}: {seconds:.0f} s; wanted: at most {most:g} s: {'held' if seconds <= most else 'missed'}."
+
+
+def bench_qualities(args: argparse.Namespace) -> dict:
+    """Each `--quality` on one graph of the pixels, in this process after everything was compiled: seconds of the method alone, and the badge's scores."""
+    from dataclasses import replace
+
+    from fmnist_viz.core.threads import set_threads
+
+    threads = set_threads(0)
+    from fmnist_viz.core.types import Representation
+    from fmnist_viz.neighbors import exact_graph, reference_distances
+    from fmnist_viz.pipeline.features import query_rows
+    from fmnist_viz.projection.basis import basis
+    from fmnist_viz.projection.config import QUALITIES, MapConfig
+    from fmnist_viz.projection.faithfulness import faithfulness
+    from fmnist_viz.projection.project import graph_size, project
+    from fmnist_viz.projection.umap import warm_up
+    from fmnist_viz.projection.yardstick import Yardstick
+
+    warm_up()
+    rows = []
+    for n in sorted(int(size) for size in args.sizes.split(",")):
+        X, labels, _ = images(n)
+        ids = np.arange(n).astype(str)
+        base = basis(Representation(X, ids, "pixels", "pixels"))
+        graph = exact_graph(base.X, graph_size(MapConfig(), n))
+        yardstick = Yardstick(reference_distances(X, query_rows(labels, seed=0)))
+        for number in range(args.rounds):
+            for name in QUALITIES:
+                for method in ("tsne", "umap"):
+                    made = project(base, graph, method, sample_ids=ids, config=replace(MapConfig(), quality=name), seed=number, threads=threads)
+                    scores = faithfulness(made.coords, labels, yardstick)
+                    rows.append({"n": n, "quality": name, "method": method, "round": number + 1, "used": dict(made.parameters), "scores": scores})
+                    print(f"n = {n:,}, {name}, {method}: {made.parameters['seconds']} s", file=sys.stderr, flush=True)
+    return {"command": f"scripts/bench qualities --rounds {args.rounds} --sizes {args.sizes}", "machine": args.machine(), "rows": rows}
+
+
+def show_qualities(result: dict) -> list[str]:
+    head = "| n | --quality | method | s, median | trustworthiness | continuity | recall@10 | recall@50 | triplets | 15-NN accuracy |"
+    lines = ["Pixels, one graph for all, compiled before; scores are means over the rounds with the interval of the first.", "", head, "|" + "---|" * 10]
+    groups: dict[tuple, list[dict]] = {}
+    for row in result["rows"]:
+        groups.setdefault((row["n"], row["method"], row["quality"]), []).append(row)
+    for (n, method, quality), rows in groups.items():
+        used, first = rows[0]["used"], rows[0]["scores"]
+        word = f"t-SNE, {used['n_iter']:,} steps, {used['implementation'].split()[0]}" if method == "tsne" else f"UMAP, {used['n_epochs']} epochs"
+        cells = [shown(statistics.mean(row["scores"][name] for row in rows), first[f"{name}_low"], first[f"{name}_high"]) for name in SCORES if name in first]
+        lines.append(f"| {n:,} | {quality} | {word} | {statistics.median(row['used']['seconds'] for row in rows):.1f} | " + " | ".join(cells) + " |")
+    return lines
