@@ -101,6 +101,7 @@ class Pending:
     jobs: tuple[Job, ...]  # in the order in which they were asked for
     futures: dict[Job, Future[dict[str, Any]]]
     seed: int = 0
+    drawn: dict[Job, dict[str, Any]] = field(default_factory=dict)  # maps that are made and not yet scored
     _pca: dict[int, dict[str, Any]] = field(default_factory=dict)
 
     @cached_property
@@ -118,6 +119,11 @@ class Pending:
         """The true neighbours of all rows; None where there is no graph."""
         path = self.graph.path / "near.npy"
         return np.load(path) if path.exists() else None
+
+    def forget(self) -> None:
+        """Give back what only scores need."""
+        for name in ("reference", "yardstick"):
+            self.__dict__.pop(name, None)
 
     def components(self, shape: tuple[int, ...]) -> Components | None:
         """The leading principal components; `shape` (h, w, channels) of the images makes pictures of the pixels'."""
@@ -177,18 +183,29 @@ class Mapper:
         return [[self._projection(pending, job, maps[job]) for job in pending.jobs] for pending, maps in zip(waiting, made, strict=True)]
 
     def _entries(self, waiting: list[Pending]) -> list[dict[Job, Entry]]:
-        made: list[dict[Job, Entry]] = [{} for _ in waiting]
-        every = {(job.method, job.solid) for pending in waiting for job in pending.jobs}
+        """First this process's own t-SNE, while the worker does UMAP; then all scores, representation by representation.
+
+        Scores need sorted distances (560 MB for 70,000 points), which are there for one representation at a time.
+        """
         total, done = sum(len(pending.jobs) for pending in waiting), 0
-        for method, solid in sorted(every, key=lambda kind: (kind[1], _ORDER.index(kind[0]))):
-            # the representation that the worker got first comes last: it may be done by then
-            for pending, maps in reversed(list(zip(waiting, made, strict=True))):
-                for job in (job for job in pending.jobs if (job.method, job.solid) == (method, solid)):
-                    if method == "tsne" and (future := pending.futures.get(job)) is not None and future.cancel():
-                        del pending.futures[job]
-                    maps[job] = self._fetch(pending, job)
-                    done += 1
-                    self.ctx.progress.step("maps", done, total, f"{pending.source.representation.name}: {method}{' in 3-D' if solid else ''}")
+        # the representation that the worker got first comes last: it may be done by then
+        for pending in reversed(waiting):
+            for job in (job for job in pending.jobs if job.method == "tsne"):
+                if (future := pending.futures.get(job)) is not None and not future.cancel():
+                    continue
+                pending.futures.pop(job, None)
+                if not self.ctx.cache.has("projections", self._key(pending, job)):
+                    self.ctx.progress.step("maps", done, total, f"{pending.source.representation.name}: tsne")
+                    pending.drawn[job] = run_map(self._task(pending, job))
+        made: list[dict[Job, Entry]] = []
+        for pending in waiting:
+            maps: dict[Job, Entry] = {}
+            for job in sorted(pending.jobs, key=lambda job: (job.solid, _ORDER.index(job.method))):
+                maps[job] = self._fetch(pending, job)
+                done += 1
+                self.ctx.progress.step("maps", done, total, f"{pending.source.representation.name}: {job.method}{' in 3-D' if job.solid else ''}")
+            pending.forget()
+            made.append(maps)
         return made
 
     def _gathered(self, pending: Pending, entries: dict[Job, Entry]) -> Made:
@@ -253,7 +270,7 @@ class Mapper:
     def _make(self, temp: Path, pending: Pending, job: Job) -> dict[str, Any]:
         task = self._task(pending, job)
         future = pending.futures.get(job)
-        record = future.result() if future else run_map(task)
+        record = pending.drawn.pop(job, None) or (future.result() if future else run_map(task))
         shutil.copyfile(task.out, temp / "coords.npy")
         if record["note"] or pending.near is None:
             return {**record, "scores": {}}
