@@ -29,7 +29,7 @@ class Quality:
 
 
 QUALITIES = {
-    "fast": Quality(400, 100),
+    "fast": Quality(500, 100),
     # 750 instead of the usual 1,000: on the 10,000 test images trustworthiness and 15-NN accuracy are those of 1,000, recall@15 is .002 less;
     # 200 instead of umap-learn's 500 below 10,000 points: equal scores in 40 % of the time (docs/architecture.md)
     "balanced": Quality(750, 200),
@@ -48,7 +48,7 @@ class MapConfig:
     metric: str = option("euclidean", "Distance between vectors: euclidean or cosine.", choices=("euclidean", "cosine"))
     quality: str = option(
         "balanced",
-        "Steps of t-SNE and epochs of UMAP; fast: 400 and 100; balanced: 750 and 200; best: 1,000 and 500, and from 30,000 points openTSNE's finer forces.",
+        "Steps of t-SNE and epochs of UMAP; fast: 500 and 100; balanced: 750 and 200; best: 1,000 and 500, and from 30,000 points openTSNE's finer forces.",
         choices=tuple(QUALITIES),
     )
     n_iter: int = option(0, "t-SNE: gradient steps, at least 250; 0: as --quality says.", unit="iterations", low=0, high=10000)
