@@ -1,4 +1,4 @@
-"""Nearest neighbours: exact graphs, distances of sampled queries, and how much of the truth a graph holds."""
+"""Nearest neighbours: exact and approximate graphs, distances of sampled queries, and how much of the truth a graph holds."""
 
 from __future__ import annotations
 
@@ -12,6 +12,10 @@ from fmnist_viz.core.types import NeighborGraph, ReferenceDistances
 BLOCK_BYTES = 128 << 20  # differences or distances held at once
 
 
+# Points from which an exact search takes longer than an approximate one, with scikit-learn-intelex and without it (docs/architecture.md).
+EXACT_UP_TO = {True: 400_000, False: 100_000}
+
+
 def fast_path() -> bool:
     """Whether scikit-learn-intelex is there: several times faster t-SNE and brute-force neighbours on x86-64."""
     return importlib.util.find_spec("sklearnex") is not None
@@ -23,16 +27,61 @@ def exact_graph(X: NDArray[np.float32], k: int, *, metric: str = "euclidean") ->
     For the cosine metric give unit rows: the Euclidean distance between them (the chord) orders rows as the angle does;
     `metric` is only recorded. Distances are recomputed from the vectors, so that duplicates are at exactly 0.
     """
-    n, d = X.shape
-    k = min(k, n - 1)
-    indices = exact_neighbors(X, k)
+    return _as_graph(X, exact_neighbors(X, k), metric, exact=True)
+
+
+def _as_graph(X: NDArray[np.float32], indices: NDArray[np.int32], metric: str, *, exact: bool) -> NeighborGraph:
+    """Distances, and neighbours in their order."""
+    (n, k), d = indices.shape, X.shape[1]
     distances = np.empty((n, k), np.float32)
     block = max(1, BLOCK_BYTES // (4 * max(k * d, 1)))
     for start in range(0, n, block):
         rows = slice(start, start + block)
         distances[rows] = np.linalg.norm(X[indices[rows]] - X[rows, None, :], axis=2)
     order = np.argsort(distances, axis=1, kind="stable")
-    return NeighborGraph(np.take_along_axis(indices, order, 1), np.take_along_axis(distances, order, 1), metric)
+    return NeighborGraph(np.take_along_axis(indices, order, 1), np.take_along_axis(distances, order, 1), metric, exact)
+
+
+def searches_exactly(n: int, graph: str = "auto") -> bool:
+    """Whether a graph of n points is to be exact; `graph` is auto, exact or approximate. Up to 200 points it always is."""
+    return n <= 200 or graph == "exact" or (graph == "auto" and n <= EXACT_UP_TO[fast_path()])
+
+
+def approximate_graph(X: NDArray[np.float32], k: int, *, metric: str = "euclidean", seed: int = 0, threads: int = 1) -> NeighborGraph:
+    """About the k nearest neighbours of every row of X (n, d), found by descending from neighbour to neighbour; `exact` is False.
+
+    How many of the true ones it holds differs from data to data: `search_recall` measures it. As with `exact_graph`, distances are recomputed
+    from the vectors, and the point itself is left out. Rows that the search leaves incomplete are searched exactly.
+
+    References
+    ----------
+    W. Dong, M. Charikar, K. Li (2011), Efficient k-nearest neighbor graph construction for generic similarity measures. WWW.
+    """
+    from pynndescent import NNDescent
+
+    n = len(X)
+    k = min(k, n - 1)
+    found, _ = NNDescent(np.ascontiguousarray(X), n_neighbors=k + 1, random_state=seed, n_jobs=threads, low_memory=True, compressed=False).neighbor_graph
+    found = np.array(found, np.int64)
+    lacking = (found < 0).any(axis=1) | (np.diff(np.sort(found, axis=1), axis=1) == 0).any(axis=1)
+    if lacking.any():
+        found[lacking] = _brute(X, X[lacking], k + 1)
+    return _as_graph(X, _without_self(found), metric, exact=False)
+
+
+def search_recall(X: NDArray[np.float32], graph: NeighborGraph, rows: NDArray[np.int64], k: int) -> NDArray[np.float64]:
+    """Per sampled row, the share of its k nearest among the rows of X (n, d), searched exactly, that the graph's first k hold: float64 (q,)."""
+    k = min(k, graph.k)
+    true = _brute(X, X[rows], k + 1)
+    own = true == rows[:, None]
+    own[~own.any(axis=1), -1] = True
+    return overlap(true[~own].reshape(len(rows), k), graph.indices[rows, :k])
+
+
+def _brute(X: NDArray[np.float32], queries: NDArray[np.float32], k: int) -> NDArray[np.int64]:
+    from sklearn.neighbors import NearestNeighbors
+
+    return NearestNeighbors(n_neighbors=k, algorithm="brute").fit(X).kneighbors(queries, return_distance=False)
 
 
 def exact_neighbors(X: NDArray[np.float32], k: int) -> NDArray[np.int32]:
@@ -40,13 +89,15 @@ def exact_neighbors(X: NDArray[np.float32], k: int) -> NDArray[np.int32]:
 
     Rows at distances that differ by less than single precision tells apart may stand in either order.
     """
-    n = len(X)
-    k = min(k, n - 1)
-    found = _candidates(X, k + 1)
-    own = found == np.arange(n)[:, None]
+    return _without_self(_candidates(X, min(k, len(X) - 1) + 1))
+
+
+def _without_self(found: NDArray[np.int64]) -> NDArray[np.int32]:
+    """Neighbours (n, k) of (n, k + 1) candidates."""
+    own = found == np.arange(len(found))[:, None]
     # Among many duplicates the point itself may be missing from its own list: drop the farthest instead.
     own[~own.any(axis=1), -1] = True
-    return found[~own].reshape(n, k).astype(np.int32)
+    return found[~own].reshape(len(found), -1).astype(np.int32)
 
 
 def _candidates(X: NDArray[np.float32], k: int) -> NDArray[np.int64]:

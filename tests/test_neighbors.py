@@ -155,3 +155,38 @@ def test_overlap_counts_sets_not_places() -> None:
 def test_an_exact_graph_of_the_unreduced_space_has_recall_one() -> None:
     X = CASES["noise"]
     assert graph_recall(exact_graph(X, 20), reference_distances(X, np.arange(0, 300, 7)), 15).mean() == 1
+
+
+# approximate graphs
+
+
+def test_an_approximate_graph_says_truthfully_how_much_it_holds() -> None:
+    X = np.random.default_rng(5).standard_normal((1200, 12)).astype(np.float32)
+    X[:40] = X[40]  # more duplicates than neighbours
+    graph = neighbors.approximate_graph(X, 15, seed=1, threads=2)
+    assert not graph.exact and graph.indices.shape == (1200, 15)
+    assert (graph.indices != np.arange(1200)[:, None]).all()  # the point itself is none of its neighbours
+    assert all(len(set(row)) == 15 for row in graph.indices.tolist())
+    assert (np.diff(graph.distances, axis=1) >= 0).all()
+    true = cdist(X, X)
+    np.testing.assert_allclose(graph.distances, np.take_along_axis(true, graph.indices.astype(np.int64), 1), atol=1e-4)
+
+    rows = np.arange(100, 1100, 5)
+    np.fill_diagonal(true, np.inf)
+    wanted = np.argsort(true[rows], axis=1)[:, :15]
+    share = np.mean([len(set(a) & set(b)) / 15 for a, b in zip(wanted.tolist(), graph.indices[rows].tolist(), strict=True)])
+    measured = neighbors.search_recall(X, graph, rows, 15)
+    assert measured.mean() == pytest.approx(share, abs=1e-9) and 0.9 < share <= 1
+
+    # the measure sees what is missing: half of each row replaced by strangers
+    broken = graph.indices.copy()
+    broken[:, 8:] = (np.arange(1200)[:, None] + np.arange(7) * 97 + 300) % 1200
+    assert neighbors.search_recall(X, NeighborGraph(broken, graph.distances, "euclidean", False), rows, 15).mean() < 0.62
+    assert neighbors.approximate_graph(X, 15, seed=1, threads=2).indices.tobytes() == graph.indices.tobytes()
+
+
+@pytest.mark.parametrize(
+    ("n", "graph", "exact"), [(100, "approximate", True), (500, "approximate", False), (500, "auto", True), (10**9, "auto", False), (10**9, "exact", True)]
+)
+def test_when_a_search_is_exact(n: int, graph: str, exact: bool) -> None:
+    assert neighbors.searches_exactly(n, graph) is exact

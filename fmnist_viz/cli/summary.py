@@ -33,6 +33,8 @@ def summary(result: Result) -> list[str]:
         sizes = [f["bytes"] for path, f in files.items() if path == name or path.startswith(name + "/")]
         if sizes:
             lines.append(f"  {name:16s} {size_text(sum(sizes)):>9s}   {what}")
+    if not result.reused and about.get("peak_memory_mb"):
+        lines += spent(about)
     lines += ["", *(f"{name}: {text}" for name, text in about["findings"].items())] if about.get("findings") else []
     lines += [f"warning: {line}" for line in about.get("warnings", [])]
     if (result.path / "projector").exists() or (result.path / "train").exists():
@@ -42,6 +44,17 @@ def summary(result: Result) -> list[str]:
     if (result.path / "report.html").exists():
         lines.append(f"       and {result.path / 'report.html'}")
     return lines
+
+
+def spent(about: Mapping[str, Any]) -> list[str]:
+    """Where the time and the memory went: the stages that took longest, and those that held most."""
+    seconds, held = about.get("stage_seconds", {}), about.get("stage_memory_mb", {})
+    longest = sorted(((s, name) for name, s in seconds.items() if s >= 0.5), reverse=True)
+    lines = ["  time: " + ", ".join(f"{name.replace('_', ' ')} {s:.0f} s" for s, name in longest)] if longest else []
+    worker = about.get("process_memory_mb", {}).get("worker")
+    most = max(held, key=lambda name: held[name], default="")
+    where = ", ".join([*([f"most during {most.replace('_', ' ')}"] if most else []), *([f"worker at most {size_text(worker << 20)}"] if worker else [])])
+    return [*lines, f"  peak memory: {size_text(about['peak_memory_mb'] << 20)}" + (f" ({where})" if where else "")]
 
 
 def data_lines(facts: Mapping[str, Any]) -> list[str]:

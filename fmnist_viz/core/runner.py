@@ -22,6 +22,10 @@ Spec = TypeVar("Spec")
 
 
 class Runner(Protocol):
+    @property
+    def used(self) -> bool:
+        """Whether another process has been given work."""
+
     def submit(self, fn: Callable[[Any], Any], spec: Any) -> Future[Any]: ...
 
     def map(self, fn: Callable[[Spec], Any], specs: Iterable[Spec]) -> list[Any]: ...
@@ -29,6 +33,8 @@ class Runner(Protocol):
 
 class InlineRunner:
     """Runs everything at once in this process: tests, notebooks, one core."""
+
+    used = False
 
     def submit(self, fn: Callable[[Any], Any], spec: Any) -> Future[Any]:
         done: Future[Any] = Future()
@@ -65,11 +71,14 @@ class LocalRunner:
         import multiprocessing
 
         self._pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _start, (dict(environ or {}),))
+        self.used = False
 
     def submit(self, fn: Callable[[Any], Any], spec: Any) -> Future[Any]:
+        self.used = True
         return self._pool.submit(fn, spec)
 
     def map(self, fn: Callable[[Spec], Any], specs: Iterable[Spec]) -> list[Any]:
+        self.used = True
         return list(self._pool.map(fn, specs))
 
     def close(self, *, now: bool = False) -> None:

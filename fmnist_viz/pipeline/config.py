@@ -120,6 +120,7 @@ class RunConfig:
         """Digest of what decides the content: where data and model come from does not count, what they hold does."""
         parts = {type(part).__name__: dataclasses.asdict(part) for part in self.sections}
         parts["DataConfig"] = {"sha256": data}
+        parts["MapConfig"] = self.maps.content
         parts["ComputeConfig"] |= {"threads": threads}
         if self.model_file:
             parts["ModelFileConfig"] = {"sha256": model, "pixel_range": self.model_file.pixel_range, "classes": self.model_file.classes}

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fmnist_viz.core.cache import Cache
+from fmnist_viz.core.memory import MemoryWatch
 from fmnist_viz.core.progress import Progress
 from fmnist_viz.core.runner import Runner
 from fmnist_viz.core.store import WORK, shared_folder
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Context:
-    """`digests` are those of the data's splits by name; `seconds` collects where the time went, stage by stage."""
+    """`digests` are those of the data's splits by name; `seconds` collects where the time went, stage by stage, `memory` how much was held."""
 
     config: RunConfig
     data: DataSet
@@ -44,6 +45,7 @@ class Context:
     brought: Brought | None = None  # vectors and predictions made elsewhere
     base: FrozenBase | None = None  # of a transfer preset
     seconds: dict[str, float] = field(default_factory=dict)
+    memory: MemoryWatch = field(default_factory=MemoryWatch)
 
     @property
     def seed(self) -> int:
@@ -52,7 +54,8 @@ class Context:
     @contextlib.contextmanager
     def timed(self, stage: str) -> Iterator[None]:
         start = time.perf_counter()
-        yield
+        with self.memory.stage(stage):
+            yield
         self.seconds[stage] = round(self.seconds.get(stage, 0.0) + time.perf_counter() - start, 2)
 
     def facts(self, stage: str, **more: Any) -> dict[str, Any]:

@@ -73,7 +73,8 @@ def _make(request: Request, given: Given, folder: RunFolder, cache: Cache, diges
             request.resume, given.brought, given.base,
         )  # fmt: skip
         begin(ctx, command=request.command, line=request.line, digest=digest)
-        (_train_only if request.command == "train" else _whole)(ctx, request)
+        with ctx.memory:
+            (_train_only if request.command == "train" else _whole)(ctx, request)
         finish(ctx, time.perf_counter() - start)
 
 

@@ -14,10 +14,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fmnist_viz.core.cache import Entry
+from fmnist_viz.core.cache import Cache, Entry
 from fmnist_viz.core.config import digest
 from fmnist_viz.core.store import write_file
 from fmnist_viz.core.types import Projection, ReferenceDistances
+from fmnist_viz.neighbors import searches_exactly
 from fmnist_viz.pipeline.config import code_digest, versions
 from fmnist_viz.pipeline.context import Context
 from fmnist_viz.pipeline.features import Source, query_rows
@@ -57,11 +58,12 @@ def run_map(task: MapTask) -> dict[str, Any]:
     return {"parameters": used, "note": note}
 
 
-def warm_up(dims: int) -> None:
-    """Compile UMAP's parts in the worker while the main process is busy with something else."""
+def warm_up(spec: tuple[int, Cache]) -> str:
+    """Compile UMAP's parts in the worker while the main process is busy with something else, or read them from the cache."""
     from fmnist_viz.projection.umap import warm_up
 
-    warm_up(dims)
+    dims, cache = spec
+    return warm_up(dims, cache)
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,7 @@ class Pending:
     jobs: tuple[Job, ...]  # in the order in which they were asked for
     futures: dict[Job, Future[dict[str, Any]]]
     seed: int = 0
+    drawn: dict[Job, dict[str, Any]] = field(default_factory=dict)  # maps that are made and not yet scored
     _pca: dict[int, dict[str, Any]] = field(default_factory=dict)
 
     @cached_property
@@ -116,6 +119,11 @@ class Pending:
         """The true neighbours of all rows; None where there is no graph."""
         path = self.graph.path / "near.npy"
         return np.load(path) if path.exists() else None
+
+    def forget(self) -> None:
+        """Give back what only scores need."""
+        for name in ("reference", "yardstick"):
+            self.__dict__.pop(name, None)
 
     def components(self, shape: tuple[int, ...]) -> Components | None:
         """The leading principal components; `shape` (h, w, channels) of the images makes pictures of the pixels'."""
@@ -160,7 +168,7 @@ class Mapper:
             if job.method == "pca" or (job.method == "tsne" and not wait_for_worker) or ctx.cache.has("projections", self._key(pending, job)):
                 continue
             if job.method in ("umap", SUPERVISED) and not self._warm:
-                ctx.runner.submit(warm_up, self.config.dims)
+                ctx.runner.submit(warm_up, (self.config.dims, Cache(ctx.cache.root, read=ctx.cache.read)))
                 self._warm = True
             pending.futures[job] = ctx.runner.submit(run_map, self._task(pending, job))
         return pending
@@ -175,18 +183,29 @@ class Mapper:
         return [[self._projection(pending, job, maps[job]) for job in pending.jobs] for pending, maps in zip(waiting, made, strict=True)]
 
     def _entries(self, waiting: list[Pending]) -> list[dict[Job, Entry]]:
-        made: list[dict[Job, Entry]] = [{} for _ in waiting]
-        every = {(job.method, job.solid) for pending in waiting for job in pending.jobs}
+        """First this process's own t-SNE, while the worker does UMAP; then all scores, representation by representation.
+
+        Scores need sorted distances (560 MB for 70,000 points), which are there for one representation at a time.
+        """
         total, done = sum(len(pending.jobs) for pending in waiting), 0
-        for method, solid in sorted(every, key=lambda kind: (kind[1], _ORDER.index(kind[0]))):
-            # the representation that the worker got first comes last: it may be done by then
-            for pending, maps in reversed(list(zip(waiting, made, strict=True))):
-                for job in (job for job in pending.jobs if (job.method, job.solid) == (method, solid)):
-                    if method == "tsne" and (future := pending.futures.get(job)) is not None and future.cancel():
-                        del pending.futures[job]
-                    maps[job] = self._fetch(pending, job)
-                    done += 1
-                    self.ctx.progress.step("maps", done, total, f"{pending.source.representation.name}: {method}{' in 3-D' if solid else ''}")
+        # the representation that the worker got first comes last: it may be done by then
+        for pending in reversed(waiting):
+            for job in (job for job in pending.jobs if job.method == "tsne"):
+                if (future := pending.futures.get(job)) is not None and not future.cancel():
+                    continue
+                pending.futures.pop(job, None)
+                if not self.ctx.cache.has("projections", self._key(pending, job)):
+                    self.ctx.progress.step("maps", done, total, f"{pending.source.representation.name}: tsne")
+                    pending.drawn[job] = run_map(self._task(pending, job))
+        made: list[dict[Job, Entry]] = []
+        for pending in waiting:
+            maps: dict[Job, Entry] = {}
+            for job in sorted(pending.jobs, key=lambda job: (job.solid, _ORDER.index(job.method))):
+                maps[job] = self._fetch(pending, job)
+                done += 1
+                self.ctx.progress.step("maps", done, total, f"{pending.source.representation.name}: {job.method}{' in 3-D' if job.solid else ''}")
+            pending.forget()
+            made.append(maps)
         return made
 
     def _gathered(self, pending: Pending, entries: dict[Job, Entry]) -> Made:
@@ -212,20 +231,23 @@ class Mapper:
             "versions": versions("numpy", "scikit-learn", "scikit-learn-intelex"),
             "threads": self.ctx.threads,
         }
-        return self.ctx.cache.fetch("graphs", key, lambda temp: make_graph(temp, source, self.config, k, queries))
+        if not searches_exactly(n, self.config.graph):
+            key |= {"approximate": versions("pynndescent", "numba"), "seed": self.ctx.seed}
+        return self.ctx.cache.fetch("graphs", key, lambda temp: make_graph(temp, source, self.config, k, queries, seed=self.ctx.seed, threads=self.ctx.threads))
 
     def _key(self, pending: Pending, job: Job) -> dict[str, Any]:
         c, method = job.config, job.method
-        of_umap = {"n_neighbors": c.n_neighbors, "min_dist": c.min_dist, "epochs": c.umap_epochs}
+        of_umap = {"n_neighbors": c.n_neighbors, "min_dist": c.min_dist, "epochs": c.epochs}
         own: dict[str, dict[str, Any]] = {
             "pca": {"components": job.components} if job.components else {},
-            "tsne": {"perplexity": c.perplexity, "n_iter": c.n_iter},
+            "tsne": {"perplexity": c.perplexity, "n_iter": c.steps, "fine": c.fine(len(pending.source.representation.X))},
             "umap": of_umap,
             SUPERVISED: of_umap,
         }
         return {
             "code": code_digest(),
-            "basis": pending.graph.record["basis"],  # the graph is exact: its k changes nothing that a method reads
+            "basis": pending.graph.record["basis"],  # of an exact graph all is said with it: its k changes nothing that a method reads
+            "search": pending.graph.record.get("search_digest", ""),
             "init": pending.graph.record["init"],
             "method": method,
             "dims": c.dims,
@@ -248,7 +270,7 @@ class Mapper:
     def _make(self, temp: Path, pending: Pending, job: Job) -> dict[str, Any]:
         task = self._task(pending, job)
         future = pending.futures.get(job)
-        record = future.result() if future else run_map(task)
+        record = pending.drawn.pop(job, None) or (future.result() if future else run_map(task))
         shutil.copyfile(task.out, temp / "coords.npy")
         if record["note"] or pending.near is None:
             return {**record, "scores": {}}

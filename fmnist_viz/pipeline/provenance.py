@@ -78,6 +78,11 @@ def git_state() -> dict[str, Any] | None:
     return {"commit": commit, "clean": not changed}
 
 
+def worker_peak_mb(main: int) -> int | None:
+    """Asked of the worker; None where the work is done in the main process."""
+    return None if os.getpid() == main else peak_memory_mb()
+
+
 def finish(ctx: Context, seconds: float) -> None:
     """The last word: the manifest says that every stage is there."""
     about = ctx.folder.manifest.about
@@ -87,5 +92,12 @@ def finish(ctx: Context, seconds: float) -> None:
         "stage_seconds": ctx.seconds,
         "cache": {"hits": sum(what == "hit" for _, what in ctx.cache.log), "made": sum(what != "hit" for _, what in ctx.cache.log)},
     }
-    about["peak_memory_mb"] = peak_memory_mb()
+    own, worker = peak_memory_mb(), ctx.runner.submit(worker_peak_mb, os.getpid()).result() if ctx.runner.used else None
+    together = max(ctx.memory.peaks.values(), default=0) >> 20
+    about |= {
+        # the sum is looked at now and then, the largest size of one process is kept by the system: neither alone misses a peak
+        "peak_memory_mb": max([together, *(peak for peak in (own, worker) if peak is not None)]) or None,
+        "process_memory_mb": {"main": own, "worker": worker},
+        "stage_memory_mb": ctx.memory.facts(),
+    }
     ctx.folder.manifest.save(ctx.folder.path)

@@ -35,7 +35,9 @@ def faithfulness_table(shown: Shown, every: Maps) -> pd.DataFrame:
             found = shown.distortions.get(name, {}).get(method)
             mean = (None, None) if found is None or p.coords.shape[1] > 2 else found.shares.mean(axis=0).tolist()
             scores |= {"missing_neighbors": mean[0], "false_neighbors": mean[1]}
-            graph_facts = {"graph_recall": graph.get("recall"), "graph_recall_low": graph.get("recall_low"), "graph_recall_high": graph.get("recall_high")}
+            graph_facts = {f"graph_recall{end}": graph.get(f"recall{end}") for end in ("", "_low", "_high")}
+            if not graph.get("exact", True):  # the search's own share, beside what the reduction before it has cost
+                graph_facts |= {f"search_recall{end}": graph.get(f"search_recall{end}") for end in ("", "_low", "_high")}
             how = "" if p.note else parameter_text(p)
             rows.append(
                 {

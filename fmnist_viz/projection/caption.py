@@ -13,7 +13,8 @@ METHOD_NAMES = {"pca": "PCA", "tsne": "t-SNE", "umap": "UMAP", SUPERVISED: "Supe
 _SHOWN = {  # parameter -> how it is said; the order is the order of the caption
     "labels": "{}",
     "perplexity": "perplexity {:g}", "n_neighbors": "{} neighbours", "min_dist": "min. distance {:g}", "n_iter": "{} iterations", "n_epochs": "{} epochs",
-    "metric": "{}", "metric_note": "{}", "pca_dims": "PCA to {} for distances", "duplicates": "{:,} duplicate rows", "lowered": "lowered to fit n: {}",
+    "metric": "{}", "metric_note": "{}", "pca_dims": "PCA to {} for distances", "graph": "{}",
+    "duplicates": "{:,} duplicate rows", "lowered": "lowered to fit n: {}",
 }  # fmt: skip
 
 

@@ -72,6 +72,8 @@ def _number(name: str, text: str) -> float:
         raise UsageError(
             "GRID", f"--grid {name}={text}", f"{text!r} is not a {'whole ' if whole else ''}number", "Give numbers, separated by commas."
         ) from None
+    if value == 0 and name in ("n_iter", "umap_epochs"):
+        raise UsageError("GRID", f"--grid {name}={text}", "is no number of steps", "Give the numbers that are to stand side by side.")
     dataclasses.replace(MapConfig(), **{name: value})  # type: ignore[arg-type]  # raises outside the option's range, and for nan
     return value
 

@@ -49,7 +49,7 @@ def layout(
     """
     n, dims = len(basis.X), config.dims
     start = time.perf_counter()
-    used: dict[str, Any] = {"metric": basis.metric, **{k: basis.facts[k] for k in ("duplicates", "metric_note") if k in basis.facts}}
+    used: dict[str, Any] = {"metric": basis.metric, **{k: basis.facts[k] for k in ("duplicates", "metric_note", "graph") if k in basis.facts}}
     if config.pca_dims:
         used["pca_dims"] = basis.X.shape[1]
     nothing = np.zeros((n, dims), np.float32)
@@ -65,7 +65,7 @@ def layout(
         coords = nothing
         coords[:, : len(columns)] = basis.X[:, columns]
         shares = [basis.variance[i] for i in columns] if components else list(basis.variance)
-        used = {k: v for k, v in used.items() if k not in ("pca_dims", "metric")} | {"variance": shares, "implementation": "scikit-learn"}
+        used = {k: v for k, v in used.items() if k not in ("pca_dims", "metric", "graph")} | {"variance": shares, "implementation": "scikit-learn"}
         used |= {"components": list(components)} if components else {}
     else:
         assert graph is not None
@@ -82,9 +82,9 @@ def layout(
 
 def _tsne(graph: NeighborGraph, init: NDArray[np.float32], config: MapConfig, seed: int, threads: int) -> tuple[NDArray[np.float32], dict[str, Any]]:
     perplexity = fitting_perplexity(config.perplexity, len(init))
-    coords, more = tsne(graph, init, perplexity=perplexity, n_iter=config.n_iter, seed=seed, threads=threads)
+    coords, more = tsne(graph, init, perplexity=perplexity, n_iter=config.steps, seed=seed, threads=threads, fine=config.fine(len(init)))
     lowered = {"lowered": f"perplexity {config.perplexity:g} → {perplexity:.3g}"} if perplexity < config.perplexity else {}
-    return coords, {"perplexity": round(perplexity, 4), "n_iter": config.n_iter, **more, **lowered}
+    return coords, {"perplexity": round(perplexity, 4), "n_iter": config.steps, **more, **lowered}
 
 
 def _labels(labels: NDArray[np.int64] | None) -> NDArray[np.int64]:
@@ -97,10 +97,10 @@ def _umap(
     graph: NeighborGraph, init: NDArray[np.float32], config: MapConfig, seed: int, labels: NDArray[np.int64] | None
 ) -> tuple[NDArray[np.float32], dict[str, Any]]:
     k = min(config.n_neighbors, len(init) - 1)
-    coords, more = umap(graph, init, n_neighbors=k, min_dist=config.min_dist, n_epochs=config.umap_epochs, seed=seed, labels=labels)
+    coords, more = umap(graph, init, n_neighbors=k, min_dist=config.min_dist, n_epochs=config.epochs, seed=seed, labels=labels)
     more |= {"labels": "labels were used"} if labels is not None else {}
     lowered = {"lowered": f"neighbours {config.n_neighbors} → {k}"} if k < config.n_neighbors else {}
-    return coords, {"n_neighbors": k, "min_dist": config.min_dist, "n_epochs": config.umap_epochs, **more, **lowered}
+    return coords, {"n_neighbors": k, "min_dist": config.min_dist, "n_epochs": config.epochs, **more, **lowered}
 
 
 def project(basis: Basis, graph: NeighborGraph | None, method: str, *, sample_ids: NDArray[np.str_], config: MapConfig, seed: int, threads: int) -> Projection:

@@ -9,7 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fmnist_viz.core.cache import Cache
 from fmnist_viz.core.types import NeighborGraph
+from fmnist_viz.neighbors import exact_graph
+from fmnist_viz.projection.compiled import keep_compiled
 
 FAR = 5.0  # how far apart classes are taken to be: umap-learn's 2.5 / (1 - target_weight) at its default weight of one half
 
@@ -73,9 +76,18 @@ def load_umap() -> Any:
     return umap.umap_
 
 
-def warm_up(dims: int = 2) -> None:
-    """Import and compile everything that `umap` needs, on 60 points: about ten seconds that can pass beside other work."""
-    from fmnist_viz.neighbors import exact_graph
+def warm_up(dims: int = 2, cache: Cache | None = None) -> str:
+    """Import and compile everything that `umap` needs, on 60 points; with a cache the compiled code comes from there after the first time.
 
+    Some six seconds of one core without it, which can pass beside other work. Returns what `keep_compiled` does, or "compiled".
+    """
+    load_umap()
+    if cache is not None:
+        return keep_compiled(cache, lambda: _rehearse(dims))
+    _rehearse(dims)
+    return "compiled"
+
+
+def _rehearse(dims: int) -> None:
     X = np.random.default_rng(0).standard_normal((60, 5)).astype(np.float32)
-    umap(exact_graph(X, 14), X[:, :dims], n_neighbors=15, min_dist=0.1, n_epochs=11, seed=0)
+    umap(exact_graph(X, 14), X[:, :dims], n_neighbors=15, min_dist=0.1, n_epochs=11, seed=0, labels=np.arange(60) % 3)

@@ -18,7 +18,7 @@ Slot = Literal["pca", "umap", "custom"]
 SLOTS: dict[str, Slot] = {"pca": "pca"}
 OTHER_SLOT: Slot = "umap"
 # The page lists bookmarks in a narrow panel: what tells two maps apart, and no more; the rest is in the manifest and in the captions.
-TOLD = ("perplexity", "n_neighbors", "min_dist", "n_iter", "n_epochs", "metric", "variance", "labels", "components")
+TOLD = ("perplexity", "n_neighbors", "min_dist", "n_iter", "n_epochs", "metric", "graph", "variance", "labels", "components")
 
 
 @dataclass(frozen=True)
