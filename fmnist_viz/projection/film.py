@@ -25,7 +25,7 @@ from fmnist_viz.projection.ladder import aligned_maps, next_map
 
 LINEAR = ("logits", "probabilities")  # what is laid onto the class axes
 MAPPED = ("tsne", "umap")
-STILLS = 6  # steps at most whose map is made twice, to see how much it drifts when nothing has changed
+STILLS = 3  # steps at most whose map is made twice, to see how much it drifts when nothing has changed
 
 
 @dataclass(frozen=True)
