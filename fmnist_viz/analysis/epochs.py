@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from fmnist_viz.analysis.comparison import LEVEL, holm, mcnemar
 from fmnist_viz.analysis.confusion import confusion_counts
-from fmnist_viz.analysis.forgetting import FORGOTTEN, NEVER, STATES, Forgetting
+from fmnist_viz.analysis.forgetting import ALWAYS, FORGOTTEN, NEVER, STATES, Forgetting
 from fmnist_viz.core.intervals import wilson
 from fmnist_viz.core.types import ids_array, read_only
 
@@ -127,7 +127,8 @@ class EpochNumbers:
                     lesson.p_false[i], i == lesson.at, np.nan if at is None else at,
                 ))  # fmt: skip
         columns = (
-            "class", "epoch", "n", "right", "recall", "recall_low", "recall_high", "false_alarms", "gained", "lost", "p_recall", "p_false", "learned", "learned_at"
+            "class", "epoch", "n", "right", "recall", "recall_low", "recall_high", "false_alarms", "gained", "lost", "p_recall", "p_false",
+            "learned", "learned_at",
         )  # fmt: skip
         return pd.DataFrame(rows, columns=list(columns))
 
@@ -248,9 +249,9 @@ def _learned_reading(numbers: EpochNumbers) -> list[str]:
     for epoch in sorted({e for e in at.values() if e is not None}):
         names = [numbers.class_names[k] for k in present if at[k] == epoch]
         when = f"only after the last epoch ({last})" if epoch == last else "before training" if epoch == 0 else f"from epoch {epoch} on"
-        said.append(f"{when} {_listed(names)}")
+        said.append(f"{when}: {_listed(names)}")
     never = [numbers.class_names[k] for k in present if at[k] is None]
-    text = f"As well told as at the end: {'; '.join(said)}" if said else ""
+    text = f"Told as well as at the end {'; '.join(said)}" if said else ""
     return [t for t in (text, f"Never learned: {_listed(never)}" if never else "") if t]
 
 
@@ -262,8 +263,9 @@ def _forgotten_reading(numbers: EpochNumbers) -> list[str]:
     counts = {state: int((states == state).sum()) for state in STATES}
     back = int(((states == FORGOTTEN) & f.right[-1]).sum())
     said = [
-        f"{rate_words(counts[FORGOTTEN], n)} were right after one epoch and wrong after the next at least once ({int(f.events.sum()):,} events; {back:,} of these "
-        f"images are right at the end), {rate_words(counts[NEVER], n)} were never right, {rate_words(counts[STATES[0]], n)} right after every epoch"
+        f"{rate_words(counts[FORGOTTEN], n)} were right after one epoch and wrong after the next at least once "
+        f"({int(f.events.sum()):,} events; {back:,} of these images are right at the end), {rate_words(counts[NEVER], n)} were never right, "
+        f"{rate_words(counts[ALWAYS], n)} right after every epoch"
     ]
     by_class = np.array([((numbers.labels == k) & (states == FORGOTTEN)).sum() for k in range(len(numbers.class_names))])
     if by_class.any():

@@ -43,12 +43,12 @@ class EpochsDisplay:
         """What is drawn, what it shows, of how many images and by which rule."""
         n = self.numbers
         first = (
-            "Each panel: share of the class's images that are right, with its 95 % Wilson interval; the vertical line is the epoch from which it is learned. Pairs: "
-        "a line in the true class's colour, dots in the predicted one's"
+            "Each panel: share of the class's images that are right, with its 95 % Wilson interval; the vertical line is the epoch from which it is learned. "
+            "Pairs: a line in the true class's colour, dots in the predicted one's"
         )
         last = (
-            "Forgotten: right after one epoch and wrong after the next, at least once (Toneva et al. 2019, here of images that were never trained on, asked once an "
-            "epoch); the look before training does not count"
+            "Forgotten: right after one epoch and wrong after the next, at least once (Toneva et al. 2019, here of images that were never trained on, "
+            "asked once an epoch); the look before training does not count"
         )
         return join([
             *n.readings(), f"n = {len(n.labels):,} stratified images of the test split, by which nothing was chosen", first,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -88,7 +89,8 @@ class FilmDisplay:
 
         rows: list[dict[str, Any]] = []
         for i, place in enumerate(self.shown):
-            row: dict[str, Any] = {"epoch": self.numbers.epochs[place], "moved_from": self.epochs[i - 1] if i else np.nan, "drift_vectors": self.vector_drifts[i]}
+            row: dict[str, Any] = {"epoch": self.numbers.epochs[place], "moved_from": self.epochs[i - 1] if i else np.nan}
+            row["drift_vectors"] = self.vector_drifts[i]
             for strip in self.strips:
                 row |= {f"drift_{strip.method}": strip.drifts[i], f"still_{strip.method}": strip.stills[i]}
                 scores = strip.projections[i].scores
@@ -121,9 +123,9 @@ class FilmDisplay:
         """How the views were made, and of what."""
         n = len(self.numbers.labels)
         said = [
-            f"n = {n:,} stratified images of the test split, looked at before training (epoch 0) and after each epoch; nothing was chosen by them. Linear views: "
-            "each image's logits (or probabilities) times one fixed matrix, whose rows are the classes' axes; classes that the last epoch mixes up stand side by "
-            "side. The same logits stand at the same place in every epoch"
+            f"n = {n:,} stratified images of the test split, looked at before training (epoch 0) and after each epoch; nothing was chosen by them. Linear "
+            "views: each image's logits (or probabilities) times one fixed matrix, whose rows are the classes' axes; classes that the last epoch mixes up "
+            "stand side by side. The same logits stand at the same place in every epoch"
         ]
         mapped = [s for s in self.strips if s.method not in LINEAR]
         if self.reason:
@@ -131,9 +133,9 @@ class FilmDisplay:
         elif mapped:
             p = mapped[0].projections[-1]
             said.append(
-                f"{' and '.join(VIEWS[s.method][0] for s in mapped)}: penultimate activations, each epoch started from the epoch before, rotated onto it and scaled "
-                f"to its size, seed {p.seed}. Distances between groups are not to be read. Still: the same activations mapped again from their own map with "
-                "another seed, by the same procedure"
+                f"{' and '.join(VIEWS[s.method][0] for s in mapped)}: penultimate activations, each epoch started from the epoch before, rotated onto it and "
+                f"scaled to its size, seed {p.seed}. Distances between groups are not to be read. Still: the same activations mapped again from their own map "
+                "with another seed, by the same procedure"
             )
         said.append("Drift: root mean square of the points' way over their extent; of the activations in their own space, with shift and rotation undone")
         return join(said)
@@ -209,7 +211,7 @@ def draw_axes(ax: Axes, axes: NDArray[np.float64], length: float) -> None:
 def draw_drift(ax: Axes, film: FilmDisplay) -> None:
     """How far each view's points moved from epoch to epoch, and dashed how far where nothing had changed."""
     x = np.arange(len(film.epochs))
-    curves = [("activations", INK, film.vector_drifts, None)]
+    curves: list[tuple[str, str, Sequence[float], Sequence[float] | None]] = [("activations", INK, film.vector_drifts, None)]
     curves += [(VIEWS[s.method][0], VIEWS[s.method][2], s.drifts, None if s.method in LINEAR else s.stills) for s in film.strips]
     ends: list[tuple[float, str, str]] = []
     for name, color, drifts, stills in curves:
@@ -224,7 +226,7 @@ def draw_drift(ax: Axes, film: FilmDisplay) -> None:
     ax.set(xlim=(0.5 if len(x) > 1 else -0.5, max(len(x) - 0.96, 0.5)), ylim=(0, top))
     ax.set_yscale("function", functions=(lambda v: np.sqrt(np.maximum(v, 0)), np.square))  # from 0, and small drifts still tell apart
     ax.set_yticks([t for t in (0, 0.05, 0.1, 0.2, 0.5, 1, 2, 5) if t <= top])
-    ax.set_xticks(x[1:], [f"{a} → {b}" for a, b in zip(film.epochs, film.epochs[1:], strict=False)])
+    ax.set_xticks(x[1:], [f"{a} → {b}" for a, b in pairwise(film.epochs)])
     ax.tick_params(length=2)
     ax.spines[["top", "right"]].set_visible(False)
     ax.spines[["left", "bottom"]].set(color=RULE)
@@ -238,7 +240,7 @@ def spread(values: Sequence[float], gap: float) -> list[float]:
     """The values, moved upwards and then as a whole down until neighbours lie `gap` apart; in the order given."""
     order = np.argsort(values, kind="stable")
     placed = np.array(values, float)
-    for a, b in zip(order, order[1:], strict=False):
+    for a, b in pairwise(order):
         placed[b] = max(placed[b], placed[a] + gap)
     shift = float(np.mean(placed - np.array(values))) if len(placed) else 0.0
     floor = float(placed.min() - shift) if len(placed) else 0.0

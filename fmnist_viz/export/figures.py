@@ -64,7 +64,8 @@ class FigureContent:
     planes : representation -> AxisPlane of the samples on custom axes
     distortions : representation -> method -> Distortion of the samples;  held : representation -> share of the true neighbours held in it
     overlaps : representation -> method -> Overlap of the classes
-    ladder : the layers one after the other;  film : the epochs of the training one after the other;  components : representation -> its leading principal components
+    ladder : the layers one after the other;  film : the epochs of the training
+    components : representation -> its leading principal components
     warnings : lines for every caption: a stand-in for the data, a sample of it
     """
 

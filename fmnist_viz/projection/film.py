@@ -4,7 +4,7 @@ References
 ----------
 M. Li, Z. Zhao, C. Scheidegger (2020), Visualizing neural networks with the grand tour. Distill 5(3), doi 10.23915/distill.00025: linear projections of
 a network's output, whose axes are the classes, show a training as it is; t-SNE and UMAP of single epochs do not.
-E. Kandogan (2001), Visualizing multi-dimensional clusters, trends, and outliers using star coordinates. Proc. KDD: an axis for each column, all from one middle.
+E. Kandogan (2001), Visualizing multi-dimensional clusters, trends, and outliers using star coordinates. Proc. KDD: an axis for each column, from one middle.
 Z. Bar-Joseph, D. K. Gifford, T. S. Jaakkola (2001), Fast optimal leaf ordering for hierarchical clustering. Bioinformatics 17.
 """
 
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -116,7 +117,7 @@ def moved(before: NDArray[Any], after: NDArray[Any]) -> float:
 def linear_strip(values: Sequence[NDArray[Any]], axes: NDArray[np.float64], names: Sequence[str], sample_ids: NDArray[np.str_], method: str) -> Strip:
     """Each epoch's logits or probabilities (n, c) times the one matrix `axes` (c, 2): the same numbers stand at the same place in every epoch."""
     places = [np.asarray(np.asarray(v, np.float64) @ axes, np.float32) for v in values]
-    drifts = [float("nan"), *(moved(a, b) for a, b in zip(places, places[1:], strict=False))]
+    drifts = [float("nan"), *(moved(a, b) for a, b in pairwise(places))]
     stills = [float("nan"), *(moved(b, np.asarray(np.asarray(v, np.float64) @ axes, np.float32)) for b, v in zip(places[1:], values[1:], strict=True))]
     notes = ["" if np.isfinite(xy).all() and np.ptp(xy, axis=0).any() else "no structure: every image has the same output" for xy in places]
     made = [
@@ -159,4 +160,4 @@ def vector_drifts(vectors: Sequence[NDArray[np.float32]]) -> tuple[float, ...]:
     Procrustes, no scaling): what a map should show, and no map does exactly. NaN for the first.
     """
     found = [components(X) for X in vectors]
-    return (float("nan"), *(drift(laid_over(a, b), b) for a, b in zip(found, found[1:], strict=False)))
+    return (float("nan"), *(drift(laid_over(a, b), b) for a, b in pairwise(found)))

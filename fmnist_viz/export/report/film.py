@@ -157,8 +157,9 @@ def _drift_table(film: FilmDisplay) -> Table:
         columns[title] = frame[f"drift_{strip.method}"].round(3)
         if strip.method not in LINEAR:
             columns[f"{title}, nothing changed"] = frame[f"still_{strip.method}"].round(3)
+    for strip in (s for s in film.strips if s.method not in LINEAR):
         for end in ("", "_low", "_high"):
-            columns[f"trustworthiness of {title}{end}"] = frame[f"{strip.method}_trustworthiness{end}"]
+            columns[f"trustworthiness of {VIEWS[strip.method][0]}{end}"] = frame[f"{strip.method}_trustworthiness{end}"]
     import pandas as pd
 
     return table_of(pd.DataFrame(columns), titles={"moved_from": "since epoch"})

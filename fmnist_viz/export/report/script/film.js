@@ -98,6 +98,7 @@ function drawView(view) {
   pen.setTransform(scale, 0, 0, scale, 0, 0);
   pen.clearRect(0, 0, side, side);
   if (reel.views[view].linear) drawFilmAxes(pen, side, style);
+  pen.lineWidth = 0.8;
   const pair = reel.pair, near = Math.round(reel.at), chosen = selection.active ? new Set(selection.rows) : null, rings = byId("film-wrong").checked, ringed = [];
   for (const pass of pair ? [false, true] : [true]) for (const i of reel.order) {
     const label = reel.labels[i], answer = reel.answers[near * reel.points + i];
@@ -112,19 +113,18 @@ function drawView(view) {
   }
   pen.globalAlpha = 0.9;
   pen.strokeStyle = ink;
-  pen.lineWidth = 0.8;
   for (const [x, y] of ringed) {
     pen.beginPath();
     pen.arc(x, y, radius + 1.2, 0, 2 * Math.PI);
     pen.stroke();
   }
+  if (reel.views[view].linear && side >= 220 && reel.axes.length <= 16) nameFilmAxes(pen, side, style);
 }
 
-// A line per class from the middle, ending in its colour, with its name where there is room.
+// A line per class from the middle, ending in its colour.
 function drawFilmAxes(pen, side, style) {
-  const size = side < 220 ? 0 : 11;
+  pen.globalAlpha = 1;
   pen.lineWidth = 1;
-  pen.font = `${size}px system-ui, sans-serif`;
   reel.axes.forEach(([ax, ay], k) => {
     const x = side / 2 * (1 + reel.tip * ax), y = side / 2 * (1 - reel.tip * ay);
     pen.strokeStyle = style.getPropertyValue("--line").trim();
@@ -136,14 +136,26 @@ function drawFilmAxes(pen, side, style) {
     pen.beginPath();
     pen.arc(x, y, 3.5, 0, 2 * Math.PI);
     pen.fill();
-    if (!size || reel.axes.length > 16) return;
+  });
+}
+
+// The classes' names at the ends of their axes, above the points.
+function nameFilmAxes(pen, side, style) {
+  pen.globalAlpha = 1;
+  pen.lineWidth = 3;
+  pen.lineJoin = "round";
+  pen.font = "11px system-ui, sans-serif";
+  pen.textAlign = "center";
+  pen.textBaseline = "middle";
+  pen.strokeStyle = style.getPropertyValue("--page").trim();
+  pen.fillStyle = style.getPropertyValue("--ink").trim();
+  reel.axes.forEach(([ax, ay], k) => {
+    const x = side / 2 * (1 + reel.tip * ax), y = side / 2 * (1 - reel.tip * ay);
     let name = data.classes[k];
     while (name.length > 2 && pen.measureText(name).width > side * 0.3) name = name.replace(/…?$/u, "").slice(0, -1) + "…";
-    const half = pen.measureText(name).width / 2;
-    pen.fillStyle = style.getPropertyValue("--soft").trim();
-    pen.textAlign = "center";
-    pen.textBaseline = "middle";
-    pen.fillText(name, Math.min(Math.max(x, half + 2), side - half - 2), Math.min(Math.max(y + (ay >= 0 ? -11 : 11), 7), side - 7));
+    const half = pen.measureText(name).width / 2, place = [Math.min(Math.max(x, half + 3), side - half - 3), Math.min(Math.max(y + (ay >= 0 ? -11 : 11), 7), side - 7)];
+    pen.strokeText(name, ...place);
+    pen.fillText(name, ...place);
   });
 }
 
