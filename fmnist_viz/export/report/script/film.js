@@ -164,7 +164,7 @@ function nearestOnFilm(view, event) {
   let best = null, least = 64;
   for (let i = 0; i < reel.points; i++) {
     if (reel.pair && reel.labels[i] !== reel.pair.t && reel.labels[i] !== reel.pair.p) continue;
-    const [x, y] = placeOnFilm(view, i, canvas.clientWidth), far = (x - event.clientX + frame.left) ** 2 + (y - event.clientY + frame.top) ** 2;
+    const [x, y] = placeOnFilm(view, i, canvas.clientWidth), far = (x - event.clientX + frame.left + canvas.clientLeft) ** 2 + (y - event.clientY + frame.top + canvas.clientTop) ** 2;
     if (far < least) [best, least] = [i, far];
   }
   return best;
