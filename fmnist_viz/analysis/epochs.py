@@ -280,7 +280,7 @@ def rate_words(count: int, n: int) -> str:
     return f"{100 * count / max(n, 1):.1f} % ({100 * float(low):.1f}–{100 * float(high):.1f}; {count:,} of {n:,})"
 
 
-def _listed(names: Sequence[str], most: int = 6) -> str:
+def _listed(names: Sequence[str], most: int = 10) -> str:
     shown = list(names[:most])
     more = len(names) - len(shown)
     if more:

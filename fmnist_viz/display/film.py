@@ -17,7 +17,7 @@ from fmnist_viz.core.types import read_only
 from fmnist_viz.display.key import ColorKey
 from fmnist_viz.display.ladder_panels import ORANGE
 from fmnist_viz.display.lettering import join
-from fmnist_viz.display.map import MapDisplay
+from fmnist_viz.display.map import VECTOR_POINTS, MapDisplay
 from fmnist_viz.display.style import BODY, GREY, INK, RULE, SMALL, label_colors, styled
 from fmnist_viz.projection.film import LINEAR, Strip, class_axes, shown_epochs
 
@@ -191,9 +191,12 @@ class FilmDisplay:
             display.draw(ax, names=False, rings=False)
             if display.drawable:
                 ax.set(xlim=(-half, half), ylim=(-half, half))  # one scale for all, so that a point's way is seen
+            for points in ax.collections:
+                points.set_rasterized(len(self.numbers.labels) * len(columns) * len(self.strips) > VECTOR_POINTS)
             if np.isfinite(strip.drifts[i]):
+                since = f" since {self.epochs[i - 1]}" if len(columns) < len(self.shown) else ""
                 still = f", still {short(strip.stills[i])}" if np.isfinite(strip.stills[i]) else ""
-                sheet.text(x + side / 2, top + side + 0.1, f"drift {short(strip.drifts[i])}{still}", fontsize=6, color=GREY, ha="center", va="baseline")
+                sheet.text(x + side / 2, top + side + 0.1, f"drift {short(strip.drifts[i])}{since}{still}", fontsize=6, color=GREY, ha="center", va="baseline")
 
 
 def reach(strip: Strip) -> float:
