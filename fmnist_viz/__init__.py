@@ -21,6 +21,7 @@ _HOMES = {
     "ConfusionAnalysis": "fmnist_viz.pipeline.confusion_analysis",
     "faithfulness": "fmnist_viz.pipeline.faithfulness",
     "Faithfulness": "fmnist_viz.pipeline.faithfulness",
+    "film": "fmnist_viz.pipeline.film",
     "ladder": "fmnist_viz.pipeline.ladder",
     "map_grid": "fmnist_viz.pipeline.map_grid",
     "confusion": "fmnist_viz.analysis.confusion",

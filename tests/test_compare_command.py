@@ -74,6 +74,8 @@ def other(run_folder: MadeRun, tmp_path_factory: pytest.TempPathFactory) -> Path
         "50",
         "--ladder-points",
         "0",
+        "--film-epochs",
+        "0",
     )
     done = run(where, "train-and-export", *argv, "--out", "projector_logs/other", "--cache-dir", str(run_folder.cache_dir))
     assert done.code == 0, done.err

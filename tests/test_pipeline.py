@@ -40,6 +40,8 @@ LOOK = (
     "pixels,logits",
     "--ladder-points",
     "0",
+    "--film-epochs",
+    "0",
     "--flat-only",
 )
 ONE = ("--threads", "1", "--cache-dir", "cache")
@@ -523,6 +525,7 @@ def test_what_the_main_job_says(run_folder: MadeRun) -> None:
         "features of 1,500",
         "maps of ",
         "the layer ladder of ",
+        "the epoch film of 2 looks",
         "  ",
         "writing ",
     )

@@ -31,7 +31,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Pixels, three hidden layers, logits and weights of a small convolutional network; and its raw activations as plain text folders."""
     where = tmp_path_factory.mktemp("seen")
     argv = ("train-and-export", "--model", "cnn1", "--data", "sample", "--epochs", "1", "--points", "600", "--projector-points", str(SHOWN))
-    done = run(where, *argv, "--n-iter", "250", "--umap-epochs", "50", "--out", "projector_logs/run", "--cache-dir", "cache")
+    done = run(where, *argv, "--n-iter", "250", "--umap-epochs", "50", "--film-epochs", "0", "--out", "projector_logs/run", "--cache-dir", "cache")
     assert done.code == 0, done.err
     run_folder = where / "projector_logs" / "run"
     table = pd.read_csv(run_folder / "projector" / "metadata.tsv", sep="\t")

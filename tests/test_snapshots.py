@@ -287,6 +287,8 @@ def test_where_there_are_none_the_manifest_says_why(run_folder: MadeRun, trained
         "60",
         "--ladder-points",
         "0",
+        "--film-epochs",
+        "0",
         "--projector-points",
         "30",
         "--methods",

@@ -337,6 +337,8 @@ def made(data: DataSet, tmp_path_factory: pytest.TempPathFactory) -> Made:
         "pca",
         "--ladder-points",
         "0",
+        "--film-epochs",
+        "0",
         "--out",
         "run",
     )

@@ -20,6 +20,8 @@ from fmnist_viz.core.types import LabeledImages, Projection
 from fmnist_viz.display.axis import AxisDisplay
 from fmnist_viz.display.confusion import ConfusionDisplay
 from fmnist_viz.display.distortion import DistortionDisplay
+from fmnist_viz.display.epochs import EpochsDisplay
+from fmnist_viz.display.film import FilmDisplay
 from fmnist_viz.display.ladder import LadderDisplay
 from fmnist_viz.display.lettering import clean, missing_signs
 from fmnist_viz.display.map import MapDisplay
@@ -62,7 +64,8 @@ class FigureContent:
     planes : representation -> AxisPlane of the samples on custom axes
     distortions : representation -> method -> Distortion of the samples;  held : representation -> share of the true neighbours held in it
     overlaps : representation -> method -> Overlap of the classes
-    ladder : the layers one after the other;  components : representation -> its leading principal components
+    ladder : the layers one after the other;  film : the epochs of the training
+    components : representation -> its leading principal components
     warnings : lines for every caption: a stand-in for the data, a sample of it
     """
 
@@ -84,6 +87,7 @@ class FigureContent:
     held: Mapping[str, float] = field(default_factory=dict)
     overlaps: Mapping[str, Mapping[str, Overlap]] = field(default_factory=dict)
     ladder: LadderDisplay | None = None
+    film: FilmDisplay | None = None
     components: Mapping[str, Components] = field(default_factory=dict)
 
     def displays(self) -> Iterator[tuple[str, Display]]:
@@ -111,6 +115,9 @@ class FigureContent:
             yield f"scree_{slug(name)}", ScreeDisplay(components)
         if self.ladder is not None:
             yield "ladder", self.ladder
+        if self.film is not None:
+            yield "film", self.film
+            yield "film_learning", EpochsDisplay(self.film.numbers)
         yield from self._weight_maps()
 
     def _sample_maps(self) -> Iterator[tuple[str, Display]]:

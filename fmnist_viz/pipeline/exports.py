@@ -99,6 +99,7 @@ def begin_figures(ctx: Context, shown: Shown) -> Future[list[str]]:
         held={name: shown.held(name) for name in shown.distortions},
         overlaps=shown.overlaps,
         ladder=shown.ladder,
+        film=shown.film,
         components=shown.components,
         warnings=tuple(ctx.warnings),
     )
@@ -154,6 +155,8 @@ def publish_report(ctx: Context, shown: Shown, ready: Mapping[str, pd.DataFrame]
         watched=(shown.learning.watched if shown.learning else "") or "validation",
         pictures=shots,
         ladder=shown.ladder,
+        film=shown.film,
+        no_film=shown.no_film,
     )
     with ctx.timed("report"):
         write_report(ctx.folder.path / "report.html", content)

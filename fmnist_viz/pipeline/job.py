@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -89,6 +90,7 @@ def _whole(ctx: Context, request: Request) -> None:
     from fmnist_viz.pipeline.axes import axis_facts
     from fmnist_viz.pipeline.card import confusion_facts
     from fmnist_viz.pipeline.features import look, publish_predictions
+    from fmnist_viz.pipeline.film import begin_film, finish_film
     from fmnist_viz.pipeline.maps import Mapper
     from fmnist_viz.pipeline.snapshots import publish_snapshots
     from fmnist_viz.pipeline.units import load_weights
@@ -102,6 +104,7 @@ def _whole(ctx: Context, request: Request) -> None:
     early = _pixels_first(mapper, images, digest) if config.fit is not None else {}
     model, entry = _model(ctx)
     training = dict(entry.record) if entry else {}
+    reel = begin_film(ctx, entry)
     if model is None:
         seen, weights = look_without_model(ctx, images, digest), []
     else:
@@ -117,6 +120,8 @@ def _whole(ctx: Context, request: Request) -> None:
     if seen.sources or weights:
         progress.say(f"maps of {', '.join(seen.sources)}{of_weights}: {', '.join(config.maps.method_names)}")
     shown = _mapped(mapper, images, seen, weights, early, training)
+    film, no_film = finish_film(ctx, reel)
+    shown = dataclasses.replace(shown, film=film, no_film=no_film)
     ctx.folder.manifest.about["findings"] = dict([*confusion_facts(shown), *axis_facts(shown)])
     progress.say("writing figures, tables, the Projector folder and the report")
     _export(ctx, shown, request.line, model)

@@ -70,7 +70,7 @@ def ladder(
     names = [layer.name for layer in layers]
     if not layers or len(set(names)) < len(names):
         raise UsageError("LADDER-LAYERS", "ladder", "names no layer" if not layers else "names a layer twice", "Give each layer once, from input to output.")
-    numbers, classes = _labels(labels, class_names)
+    numbers, classes = given_labels(labels, class_names)
     for layer in layers:
         if len(layer.X) != len(numbers) or not len(layer.X):
             remedy = "Give vectors and labels of the same images."
@@ -138,7 +138,10 @@ def _mapped(
 ) -> tuple[Aligned, ...]:
     """Maps of the given rows, with their scores."""
     maps = aligned_maps(bases, layers[0].sample_ids[rows], config=config, seed=seed, threads=threads)
-    return tuple(_scored(aligned, layer, base, labels, rows, seed) for aligned, layer, base in zip(maps, layers, bases, strict=True))
+    return tuple(
+        Aligned(scored(aligned.projection, layer.X[rows], base, labels[rows], seed), aligned.drift)
+        for aligned, layer, base in zip(maps, layers, bases, strict=True)
+    )
 
 
 def _fault(X: NDArray[np.float32]) -> str:
@@ -152,17 +155,15 @@ def _fault(X: NDArray[np.float32]) -> str:
     return ""
 
 
-def _scored(aligned: Aligned, layer: Representation, base: Basis, labels: NDArray[np.int64], rows: NDArray[np.int64], seed: int) -> Aligned:
-    """The same map with its scores against the layer's own vectors of the mapped points."""
-    p = aligned.projection
-    if p.note:
-        return aligned
-    X = layer.X[rows]
-    queries = np.sort(stratified_rows(labels[rows], min(SCORED, len(rows)), seed=seed))
+def scored(p: Projection, X: NDArray[np.float32], base: Basis, labels: NDArray[np.int64], seed: int) -> Projection:
+    """The same map (n, 2) with its scores against the vectors X (n, d) that it is of."""
+    if p.note or base.note:
+        return p
+    queries = np.sort(stratified_rows(labels, min(SCORED, len(labels)), seed=seed))
     yardstick = Yardstick(reference_distances(unit_rows(X) if base.metric == "cosine" else X, queries, metric=base.metric))
-    pca = faithfulness(initial_coords(base, p.coords.shape[1], seed=seed), labels[rows], yardstick)
-    scores = faithfulness(p.coords, labels[rows], yardstick, pca=pca)
-    return Aligned(Projection(p.coords, p.sample_ids, p.representation, p.method, p.parameters, p.seed, scores, p.note), aligned.drift)
+    pca = faithfulness(initial_coords(base, p.coords.shape[1], seed=seed), labels, yardstick)
+    scores = faithfulness(p.coords, labels, yardstick, pca=pca)
+    return Projection(p.coords, p.sample_ids, p.representation, p.method, p.parameters, p.seed, scores, p.note)
 
 
 def _representation(name: str, X: Any) -> Representation:
@@ -177,7 +178,7 @@ def _representation(name: str, X: Any) -> Representation:
         return Representation(np.ascontiguousarray(flat, np.float32), ids, name, "pixels" if name == "pixels" else "brought")
 
 
-def _labels(labels: Any, class_names: Sequence[str] | None) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+def given_labels(labels: Any, class_names: Sequence[str] | None) -> tuple[NDArray[np.int64], tuple[str, ...]]:
     given = np.asarray(labels)
     if not given.size:
         raise BadInput("ROWS", "labels", "are empty", "Give at least one image.")

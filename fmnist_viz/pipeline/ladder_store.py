@@ -24,7 +24,7 @@ def save_numbers(folder: Path, n: LadderNumbers) -> None:
     pairs = [dataclasses.asdict(rung) for rung in n.pairs]
     alike = {"columns": list(n.alike.columns), "rows": n.alike.astype(object).to_numpy().tolist()}
     kept = {"rows": list(n.rows), "pairs": pairs, "alike": alike, "n": n.n, "queries": n.queries, "notes": list(n.notes), "told": list(n.told)}
-    write_file(folder / "ladder.json", json.dumps(_plain(kept), allow_nan=False))
+    write_file(folder / "ladder.json", json.dumps(plain(kept), allow_nan=False))
     save_array(folder / "told.npy", np.stack([n.truth, *n.told.values()]))
 
 
@@ -34,9 +34,9 @@ def load_numbers(folder: Path, *, class_names: tuple[str, ...], seed: int) -> La
 
     kept = json.loads((folder / "ladder.json").read_text(encoding="utf-8"))
     told = load_array(folder / "told.npy")
-    table = [{key: _unknown(value) for key, value in row.items()} for row in kept["rows"]]
+    table = [{key: unknown(value) for key, value in row.items()} for row in kept["rows"]]
     pairs = [PairRung(**{**p, "layers": tuple(p["layers"]), "right": np.array(p["right"]), "p": np.array(p["p"], np.float64)}) for p in kept["pairs"]]
-    alike = pd.DataFrame([[_unknown(v) for v in row] for row in kept["alike"]["rows"]], columns=kept["alike"]["columns"])
+    alike = pd.DataFrame([[unknown(v) for v in row] for row in kept["alike"]["rows"]], columns=kept["alike"]["columns"])
     answers = dict(zip(kept["told"], told[1:], strict=True))
     return LadderNumbers(tuple(table), tuple(pairs), alike, class_names, told[0], answers, kept["n"], kept["queries"], seed, tuple(kept["notes"]))
 
@@ -47,7 +47,7 @@ def save_maps(folder: Path, maps: Sequence[Aligned]) -> None:
         for a in maps
         for p in (a.projection,)
     ]
-    write_file(folder / "maps.json", json.dumps(_plain(kept), allow_nan=False))
+    write_file(folder / "maps.json", json.dumps(plain(kept), allow_nan=False))
     save_array(folder / "coords.npy", np.stack([a.projection.coords for a in maps]))
 
 
@@ -55,21 +55,22 @@ def load_maps(folder: Path, *, sample_ids: NDArray[np.str_], seed: int) -> tuple
     """What `save_maps` wrote; `sample_ids` are those of the mapped points."""
     kept, coords = json.loads((folder / "maps.json").read_text(encoding="utf-8")), load_array(folder / "coords.npy")
     return tuple(
-        Aligned(Projection(xy, sample_ids, m["layer"], "tsne", m["parameters"], seed, m["scores"], m["note"]), _unknown(m["drift"]))
+        Aligned(Projection(xy, sample_ids, m["layer"], "tsne", m["parameters"], seed, m["scores"], m["note"]), unknown(m["drift"]))
         for xy, m in zip(coords, kept, strict=True)
     )
 
 
-def _unknown(value: Any) -> Any:
+def unknown(value: Any) -> Any:
+    """A number as it was before `plain`: null was none."""
     return float("nan") if value is None else value
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """What JSON can hold; numbers that are none become null."""
     if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
+        return {key: plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple, np.ndarray)):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     if isinstance(value, np.generic):
         value = value.item()
     return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -14,6 +14,7 @@ from fmnist_viz.analysis.confusion import Confusion
 from fmnist_viz.analysis.learning import Learning
 from fmnist_viz.analysis.overlap import Overlap
 from fmnist_viz.core.types import LabeledImages, Projection
+from fmnist_viz.display.film import FilmDisplay
 from fmnist_viz.display.ladder import LadderDisplay
 from fmnist_viz.features.weights import WeightRows
 from fmnist_viz.pipeline.features import Seen
@@ -44,6 +45,8 @@ class Shown:
     distortions: Mapping[str, Mapping[str, Distortion]] = field(default_factory=dict)
     overlaps: Mapping[str, Mapping[str, Overlap]] = field(default_factory=dict)
     ladder: LadderDisplay | None = None
+    film: FilmDisplay | None = None
+    no_film: str = ""  # why there is none
     components: Mapping[str, Components] = field(default_factory=dict)  # the leading principal ones by representation
 
     @property

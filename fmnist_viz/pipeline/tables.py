@@ -68,6 +68,9 @@ def tables(shown: Shown, *, left_out: Sequence[tuple[str, str]] = ()) -> dict[st
         found["pca"] = pd.concat([c.frame() for c in shown.components.values()], ignore_index=True)
     if shown.ladder is not None:
         found |= {"ladder": shown.ladder.frame(), "ladder_pairs": shown.ladder.pairs(), "ladder_cka": shown.ladder.cka()}
+    if shown.film is not None:
+        film = shown.film
+        found |= {"film": film.frame(), "film_classes": film.classes(), "film_pairs": film.pairs(), "forgetting": film.forgetting()}
     if shown.confusion is not None:
         found |= {"confusion": shown.confusion.frame(), "pairs": shown.confusion.pairs(), "per_class": shown.confusion.per_class()}
         found["misclassified"] = misclassified(shown)

@@ -60,6 +60,10 @@ class MapConfig:
     flat_only: bool = option(False, "Leave out PCA and UMAP in 3-D, which are views of the Projector.")
     # 2,000 points take about a second a layer, and a screen's width of the report shows no more
     ladder_points: int = option(2000, "Images that the layer ladder follows from layer to layer, stratified; 0: no ladder.", unit="images", low=0, high=20000)
+    # twelve steps of the report's slider; of longer trainings evenly spaced epochs, while the numbers are of all
+    film_epochs: int = option(
+        12, "Looks at the training that the epoch film shows at most, evenly spaced from the first to the last; 0: no film.", unit="epochs", low=0, high=60
+    )
     dims: int = option(2, "Dimensions of the maps: 2 or 3 (t-SNE in 3-D runs on openTSNE and is much slower).", unit="dimensions", choices=(2, 3))
 
     def __post_init__(self) -> None:

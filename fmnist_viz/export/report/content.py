@@ -14,6 +14,7 @@ from fmnist_viz.core.types import LabeledImages, Predictions, Projection
 if TYPE_CHECKING:
     import pandas as pd
 
+    from fmnist_viz.display.film import FilmDisplay
     from fmnist_viz.display.ladder import LadderDisplay
     from fmnist_viz.export.pictures import Shot
     from fmnist_viz.projection.distortion import Distortion
@@ -52,6 +53,7 @@ class ReportContent:
     distortions : representation -> method -> missing and false neighbours of the images
     pictures : drawings with their captions, in the order in which they are shown
     ladder : the layers of the network one after the other, its rows those of the images
+    film : the epochs of the training one after the other;  no_film : why there are none, where that is to be said
 
     Raises
     ------
@@ -80,6 +82,8 @@ class ReportContent:
     held: Mapping[str, float] = field(default_factory=dict)
     distortions: Mapping[str, Mapping[str, Distortion]] = field(default_factory=dict)
     ladder: LadderDisplay | None = None
+    film: FilmDisplay | None = None
+    no_film: str = ""
 
     def __post_init__(self) -> None:
         if not len(self.images):

@@ -16,6 +16,7 @@ from fmnist_viz.export.document import environment, stylesheet
 from fmnist_viz.export.report.content import ReportContent
 from fmnist_viz.export.report.curves import curve_panels
 from fmnist_viz.export.report.distortion import distortion_index
+from fmnist_viz.export.report.film import film_section
 from fmnist_viz.export.report.gallery import galleries
 from fmnist_viz.export.report.ladder import ladder_section
 from fmnist_viz.export.report.maptable import is_map_table, map_table
@@ -40,7 +41,7 @@ POLICY = (
     "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:; font-src data:; "
     "connect-src 'none'; base-uri 'none'; form-action 'none'"
 )
-SCRIPTS = ("data", "distortion", "tip", "map", "names", "matrix", "selection", "tables", "ladder", "page")
+SCRIPTS = ("data", "distortion", "tip", "map", "names", "matrix", "selection", "tables", "ladder", "film", "page")
 TOP_PAIRS = 8
 
 
@@ -84,6 +85,7 @@ def _context(content: ReportContent) -> dict[str, Any]:
         "layers_reading": layers_reading(content),
         "weight_maps": weight_maps(content),
         "ladder": ladder_section(content.ladder),
+        "film": film_section(content.film, content.images),
         "galleries": galleries(content.pictures),
         "neutral": NEUTRAL,
         "no_favourite": any((np.asarray(favoured) < 0).any() for favoured in content.weight_classes.values()),

@@ -23,6 +23,7 @@ async function start() {
   byId("theme").addEventListener("click", () => { document.documentElement.dataset.theme = isDark() ? "light" : "dark"; applyTheme(); });
   watchMap();
   bindLadder();
+  bindFilm();
   colorMap("class");
   showMap(Math.max(0, data.representations.length - 1));
   selectionChanged([]);
@@ -40,6 +41,7 @@ window.fmnistViz = {
   show: (representation, method) => showMap(data.representations.findIndex((r) => r.name === representation), method),
   color: colorMap,
   ladder: (side = 2) => ({at: ladder.at, pair: ladder.pair, places: Array.from({length: ladder.points ?? 0}, (_, i) => placeOnLadder(i, side))}),
+  film: (view = 0, side = 2) => ({at: reel.at, pair: reel.pair, places: Array.from({length: reel.points ?? 0}, (_, i) => placeOnFilm(view, i, side))}),
   state: () => ({representation: data.representations[map.representation]?.name, method: map.method, color: map.by, cell: selection.cell, rows: [...selection.rows], links: map.links.data.x0.length,
     fields: {x: map.points.glyph.x.field, y: map.points.glyph.y.field, color: map.points.glyph.fill_color.field}}),
 };
