@@ -108,6 +108,13 @@ class Confusion:
             columns |= {total: n, f"{label}rate": value, f"{label}low": low, f"{label}high": high}
         return pd.DataFrame({name: np.ravel(values) for name, values in (columns | self._tests()).items()})
 
+    def frames(self) -> dict[str, pd.DataFrame]:
+        """confusion (cells), pairs (directed), per_class, groups (cells of the suggested groups), class_order and class_tree."""
+        tables = {"confusion": self.frame(), "pairs": self.pairs(), "per_class": self.per_class()}
+        if not self.class_names:
+            return tables
+        return tables | {"groups": self.groups().frame(), "class_order": self.tree.frame(self.class_names), "class_tree": self.tree.tree_frame(self.class_names)}
+
     def _tests(self) -> dict[str, NDArray[Any]]:
         d, e = self.directions, self.excess
         return {

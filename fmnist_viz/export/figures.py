@@ -103,6 +103,8 @@ class FigureContent:
         if self.confusion is not None:
             yield "confusion_counts", ConfusionDisplay(self.confusion)
             yield "confusion_rates", ConfusionDisplay(self.confusion, rates=True)
+            if len(self.class_names) > 2:
+                yield "confusion_ordered", ConfusionDisplay(self.confusion, rates=True, ordered=True)
         yield from self._sample_maps()
         if self.labels is not None:
             for name, plane in self.planes.items():

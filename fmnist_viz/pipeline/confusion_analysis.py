@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -33,19 +33,21 @@ class ConfusionAnalysis:
     images: LabeledImages
 
     def frame(self) -> pd.DataFrame:
-        """One row per cell of the matrix: true, predicted, count, n_true, rate, low, high (95 % Wilson intervals)."""
+        """One row per cell of the matrix: counts, row, column and overall rates with 95 % Wilson intervals, tests; see `Confusion.frame`."""
         return self.confusion.frame()
 
     def frames(self) -> dict[str, pd.DataFrame]:
-        """Every table: confusion, pairs (directed, most frequent rate first), per_class, predictions (a row per image)."""
-        c = self.confusion
-        return {"confusion": c.frame(), "pairs": c.pairs(), "per_class": c.per_class(), "predictions": predictions_frame(self.predictions)}
+        """Every table: confusion, pairs (directed, most frequent rate first), per_class, groups, class_order, class_tree, predictions (a row per image)."""
+        return {**self.confusion.frames(), "predictions": predictions_frame(self.predictions)}
 
-    def plot(self, ax: Axes | None = None, *, rates: bool = False) -> Figure:
-        """The matrix, of images or (`rates`) in percent of each true class, into `ax` or onto a sheet of its own."""
+    def plot(self, ax: Axes | None = None, *, rates: bool | Literal["row", "column", "overall"] = False, ordered: bool = False) -> Figure:
+        """The matrix, of images or (`rates`) in percent of each true class, each predicted class or all, into `ax` or onto a sheet of its own.
+
+        `ordered` puts classes side by side that are taken for each other, and draws the tree that says so.
+        """
         from fmnist_viz.display.confusion import ConfusionDisplay
 
-        return ConfusionDisplay(self.confusion, rates=rates).plot(ax, prefix=self.predictions.model)
+        return ConfusionDisplay(self.confusion, rates=rates, ordered=ordered).plot(ax, prefix=self.predictions.model)
 
     def report(self, path: str | Path) -> Path:
         """Write the offline report: matrix, classes, pairs, and the images where they were given. Returns its path.
