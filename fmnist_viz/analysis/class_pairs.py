@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fmnist_viz.analysis.comparison import mcnemar
-from fmnist_viz.analysis.significance import LEVEL, holm
 from fmnist_viz.analysis.probe import Split
+from fmnist_viz.analysis.significance import LEVEL, holm
 from fmnist_viz.core.intervals import wilson
 
 if TYPE_CHECKING:

@@ -113,7 +113,8 @@ class Confusion:
         tables = {"confusion": self.frame(), "pairs": self.pairs(), "per_class": self.per_class()}
         if not self.class_names:
             return tables
-        return tables | {"groups": self.groups().frame(), "class_order": self.tree.frame(self.class_names), "class_tree": self.tree.tree_frame(self.class_names)}
+        names, tree = self.class_names, self.tree
+        return tables | {"groups": self.groups().frame(), "class_order": tree.frame(names), "class_tree": tree.tree_frame(names)}
 
     def _tests(self) -> dict[str, NDArray[Any]]:
         d, e = self.directions, self.excess

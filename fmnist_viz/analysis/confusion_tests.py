@@ -36,7 +36,9 @@ class Directions:
 
 
 def directions(counts: Counts) -> Directions:
-    """Fisher's exact test, two-sided, of every pair of classes: errors to the other class out of all images of each, Benjamini-Hochberg over the pairs with an error.
+    """Fisher's exact test, two-sided, of every pair of classes: errors to the other class out of all images of each.
+
+    q is Benjamini-Hochberg's over the pairs with an error.
 
     The odds ratio is that of the counts with one half added to each, which is finite everywhere, its 95 % interval the normal one on the log scale.
 

@@ -132,7 +132,8 @@ class ConfusionDisplay:
         number, c = tree.suggested, len(tree.order)
         if number < c:
             said.append(
-                f"Framed: {number} groups, the cut that keeps most errors inside beyond quasi-independence ({100 * tree.surplus[number - 1]:.0f} % of all errors)"
+                f"Framed: {number} groups, the cut that keeps most errors inside beyond quasi-independence "
+                f"({100 * tree.surplus[number - 1]:.0f} % of all errors)"
             )
         return said
 
@@ -196,7 +197,6 @@ class ConfusionDisplay:
             if text:
                 color = "white" if luminance[t, p] < 0.57 else INK
                 ax.text(p, t, text, fontsize=number_size, color=color, ha="center", va="center", parse_math=False)
-
 
     def _frame_groups(self, ax: Axes) -> None:
         """A square around each of the suggested groups of more than one class."""

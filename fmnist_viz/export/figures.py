@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fmnist_viz.analysis.axis import AxisPlane
+from fmnist_viz.analysis.calibration import Calibration
 from fmnist_viz.analysis.confusion import Confusion
 from fmnist_viz.analysis.learning import Learning
 from fmnist_viz.analysis.overlap import Overlap
@@ -18,6 +19,7 @@ from fmnist_viz.core.progress import Progress, Silent
 from fmnist_viz.core.store import disk_errors
 from fmnist_viz.core.types import LabeledImages, Projection
 from fmnist_viz.display.axis import AxisDisplay
+from fmnist_viz.display.calibration import CalibrationDisplay
 from fmnist_viz.display.confusion import ConfusionDisplay
 from fmnist_viz.display.distortion import DistortionDisplay
 from fmnist_viz.display.ladder import LadderDisplay
@@ -63,6 +65,7 @@ class FigureContent:
     distortions : representation -> method -> Distortion of the samples;  held : representation -> share of the true neighbours held in it
     overlaps : representation -> method -> Overlap of the classes
     ladder : the layers one after the other;  components : representation -> its leading principal components
+    calibration : of the predictions, where they have probabilities
     warnings : lines for every caption: a stand-in for the data, a sample of it
     """
 
@@ -85,6 +88,7 @@ class FigureContent:
     overlaps: Mapping[str, Mapping[str, Overlap]] = field(default_factory=dict)
     ladder: LadderDisplay | None = None
     components: Mapping[str, Components] = field(default_factory=dict)
+    calibration: Calibration | None = None
 
     def displays(self) -> Iterator[tuple[str, Display]]:
         """Every figure's name without suffix, and what draws it; names differ even where case does not count."""
@@ -105,6 +109,8 @@ class FigureContent:
             yield "confusion_rates", ConfusionDisplay(self.confusion, rates=True)
             if len(self.class_names) > 2:
                 yield "confusion_ordered", ConfusionDisplay(self.confusion, rates=True, ordered=True)
+        if self.calibration is not None:
+            yield "calibration", CalibrationDisplay(self.calibration)
         yield from self._sample_maps()
         if self.labels is not None:
             for name, plane in self.planes.items():

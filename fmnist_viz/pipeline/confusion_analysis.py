@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from fmnist_viz.analysis.calibration import Calibration, calibration
 from fmnist_viz.analysis.confusion import Confusion, confusion, predictions_frame, sentence
 from fmnist_viz.core.errors import BadInput, UsageError
 from fmnist_viz.core.types import LabeledImages, Predictions, Source
@@ -37,8 +39,9 @@ class ConfusionAnalysis:
         return self.confusion.frame()
 
     def frames(self) -> dict[str, pd.DataFrame]:
-        """Every table: confusion, pairs (directed, most frequent rate first), per_class, groups, class_order, class_tree, predictions (a row per image)."""
-        return {**self.confusion.frames(), "predictions": predictions_frame(self.predictions)}
+        """Every table: confusion, pairs (directed, most frequent rate first), per_class, groups, class_order, class_tree, predictions (a row per image), and those of `calibration`."""
+        more = self.calibration.frames() if self.calibration else {}
+        return {**self.confusion.frames(), "predictions": predictions_frame(self.predictions), **more}
 
     def plot(self, ax: Axes | None = None, *, rates: bool | Literal["row", "column", "overall"] = False, ordered: bool = False) -> Figure:
         """The matrix, of images or (`rates`) in percent of each true class, each predicted class or all, into `ax` or onto a sheet of its own.
@@ -48,6 +51,11 @@ class ConfusionAnalysis:
         from fmnist_viz.display.confusion import ConfusionDisplay
 
         return ConfusionDisplay(self.confusion, rates=rates, ordered=ordered).plot(ax, prefix=self.predictions.model)
+
+    @cached_property
+    def calibration(self) -> Calibration | None:
+        """Whether the model is as often right as it says: `.scores()`, `.frame()`, `.per_class()`, `.per_pair()`, `.sentences()`; None without probabilities."""
+        return calibration(self.predictions)
 
     def report(self, path: str | Path) -> Path:
         """Write the offline report: matrix, classes, pairs, and the images where they were given. Returns its path.
@@ -64,7 +72,8 @@ class ConfusionAnalysis:
         untrained = "Nothing was trained here: the predictions were made elsewhere."
         made = [("made by", "fmnist_viz.confusion_analysis"), ("images", self.images.source.location)]
         title = self.predictions.model or "Confusion analysis"
-        write_report(Path(path), ReportContent(title, self.images, self.predictions, {}, card=card, made=made, untrained=untrained))
+        content = ReportContent(title, self.images, self.predictions, {}, card=card, made=made, untrained=untrained, calibration=self.calibration)
+        write_report(Path(path), content)
         return Path(path)
 
 

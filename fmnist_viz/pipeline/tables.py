@@ -69,6 +69,8 @@ def tables(shown: Shown, *, left_out: Sequence[tuple[str, str]] = ()) -> dict[st
     if shown.confusion is not None:
         found |= shown.confusion.frames()
         found["misclassified"] = misclassified(shown)
+    if shown.calibration is not None:
+        found |= shown.calibration.frames()
     found["layers"] = pd.DataFrame(layer_rows(shown), columns=["layer", "kind", "output", "parameters", "use"])
     if left_out:
         found["left_out"] = pd.DataFrame(left_out, columns=["sample_id", "representation"]).assign(reason="NaN or infinity")

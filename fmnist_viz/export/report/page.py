@@ -13,6 +13,7 @@ from fmnist_viz.analysis.confusion import Confusion, confusion
 from fmnist_viz.core.palette import NEUTRAL, class_colors
 from fmnist_viz.core.store import write_file
 from fmnist_viz.export.document import environment, stylesheet
+from fmnist_viz.export.report.calibration import calibration_section
 from fmnist_viz.export.report.content import ReportContent
 from fmnist_viz.export.report.curves import curve_panels
 from fmnist_viz.export.report.distortion import distortion_index
@@ -34,7 +35,7 @@ POLICY = (
     "connect-src 'none'; base-uri 'none'; form-action 'none'"
 )
 STYLES = ("matrix", "calibration")  # after page.css
-SCRIPTS = ("data", "distortion", "tip", "map", "names", "matrix", "selection", "tables", "ladder", "page")
+SCRIPTS = ("data", "distortion", "tip", "map", "names", "matrix", "selection", "tables", "ladder", "calibration", "page")
 
 
 def write_report(path: Path, content: ReportContent) -> None:
@@ -76,6 +77,7 @@ def _context(content: ReportContent) -> dict[str, Any]:
         "layers": layer_table(content.layers),
         "layers_reading": layers_reading(content),
         "weight_maps": weight_maps(content),
+        "calibration": calibration_section(content.calibration, content.class_names),
         "ladder": ladder_section(content.ladder),
         "galleries": galleries(content.pictures),
         "neutral": NEUTRAL,

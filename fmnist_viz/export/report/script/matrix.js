@@ -117,6 +117,7 @@ function drawMatrix() {
   const grid = byId("matrix"), frame = byId("matrix-frame"), lines = matrix.lines = linesShown(), many = lines.length > 14;
   frame.style.setProperty("--classes", lines.length);
   for (const box of [grid, frame]) box.classList.toggle("many", many);
+  frame.classList.toggle("grouped", !many && lines.some(isGroup));
   const head = element("div", {role: "row"}, element("span", {class: "corner"}, "true ↓", element("br"), "predicted →"));
   for (const node of lines) head.append(element("span", {role: "columnheader", class: "column-name", title: lineName(node)}, ...lineLabel(node)));
   let worst = 0;
