@@ -100,18 +100,19 @@ class Calibration:
             for when, p in self.probabilities.items():
                 label = "" if when == BEFORE else "after_"
                 found = reliability(p[mine, k], y[mine] == k, seed=self.seed, draws=draws)
-                each = reliability(p[:, k], y == k, seed=self.seed, draws=draws)
                 if when == BEFORE:
+                    each = reliability(p[:, k], y == k, seed=self.seed, draws=draws)
                     low, high = wilson(found.right.sum(), found.total)
+                    row |= {"n": self.n} | _errors("one_vs_rest_ece", each)
                     row |= _mean("confidence", p[mine, k]) | {"precision": found.right.sum() / max(1, found.total) if found.total else np.nan}
                     row |= {"precision_low": float(low), "precision_high": float(high)} | _mean("overconfidence", p[mine, k] - (y[mine] == k))
-                row |= _errors(f"{label}ece", found) | {"n": self.n} | _errors(f"{label}one_vs_rest_ece", each)
+                row |= _errors(f"{label}ece", found)
             rows.append(row)
         return pd.DataFrame(rows)
 
     def per_class(self) -> pd.DataFrame:
         """One row per class: how sure and how often right the model is where it predicts the class (ece), and how well the class's
-        probability fits over all images (one_vs_rest_ece); `after_` the same at the cross-fitted temperature."""
+        probability fits over all images (one_vs_rest_ece); after_ece at the cross-fitted temperature."""
         return self._classes
 
     @cached_property
@@ -230,6 +231,12 @@ def leading_pairs(y: NDArray[np.int64], said: NDArray[np.int64], classes: int, m
     both = counts[a, b] + counts[b, a]
     order = np.argsort(-both, kind="stable")[:most]
     return [(int(a[i]), int(b[i])) for i in order if both[i]]
+
+
+def ticks_of(low: float) -> list[float]:
+    """Round probabilities from `low` (a multiple of 0.1) to 1."""
+    step = 0.1 if low >= 0.4 else 0.2
+    return [round(1 - k * step, 1) for k in range(int((1 - low) / step + 1e-9) + 1)][::-1]
 
 
 def calibration(predictions: Predictions | None, *, seed: int = 0) -> Calibration | None:

@@ -85,7 +85,7 @@ class ClassTree:
         c = len(self.order)
         if not 1 <= number <= c:
             raise ValueError(f"{number} groups of {c} classes")
-        group = {k: (k,) for k in range(c)}
+        group: dict[int, tuple[int, ...]] = {k: (k,) for k in range(c)}
         for merge in self.merges[: c - number]:
             group |= dict.fromkeys(merge.members, merge.members)
         return tuple(dict.fromkeys(group[k] for k in self.order))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from fmnist_viz.analysis.significance import LEVEL, benjamini_hochberg
 from fmnist_viz.core.intervals import Z95
 
-STEPS, CLOSE = 20_000, 1e-13  # of the iterative proportional fitting: most rounds, and the relative change at which it ends
+STEPS, CLOSE = 3_000, 1e-13  # of the iterative proportional fitting: most rounds, and the relative change at which it ends
 NO_FREEDOM = 1e-9  # 1 - leverage below which a cell is fitted by its own count alone
 Counts = NDArray[np.int64]
 Values = NDArray[np.float64]

@@ -36,8 +36,8 @@ def log_loss(proba: Values, y: NDArray[np.int64]) -> Values:
 def fit_temperature(logits: Values, y: NDArray[np.int64]) -> tuple[float, float, float]:
     """The temperature of the smallest log loss with its 95 % interval (sandwich estimate): value, low, high.
 
-    The loss is convex in the inverse temperature, so its derivative has one root. Without one (every image right, or no better
-    than chance) the end of the range is returned, 0.001 or 1000, with itself as the interval.
+    The loss is convex in the inverse temperature, so its derivative has one root. Without one (every image right, or no better than
+    chance) a temperature is returned beyond which nothing is gained, within 0.001 and 1000, with itself as the interval.
 
     References
     ----------

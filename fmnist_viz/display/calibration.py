@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fmnist_viz.analysis.calibration import AFTER, BEFORE, Calibration
+from fmnist_viz.analysis.calibration import AFTER, BEFORE, Calibration, ticks_of
 from fmnist_viz.core.palette import RIGHT, WRONG
 from fmnist_viz.display.lettering import join, shorten, text_width
 from fmnist_viz.display.style import BODY, GREY, HEAD, INK, RULE, SMALL, styled
@@ -85,13 +85,13 @@ class CalibrationDisplay:
         ax.plot(ends, ends, color=GREY, linewidth=0.8, zorder=1, gid="diagonal")
         for when, r in found.items():
             marker, color, label = _MARKS[when]
-            hollow: dict[str, Any] = {"markerfacecolor": "white"} if when == AFTER else {}
+            look: dict[str, Any] = {"markerfacecolor": "white", "markersize": 5.6, "zorder": 2} if when == AFTER else {"markersize": 3.2, "zorder": 3}
             spread = [np.maximum(r.rate - r.low, 0), np.maximum(r.high - r.rate, 0)]
-            ax.errorbar(r.said, r.rate, yerr=spread, fmt=marker, markersize=3.6, color=color, elinewidth=0.8, linewidth=0, label=label, zorder=2, **hollow)
+            ax.errorbar(r.said, r.rate, yerr=spread, fmt=marker, color=color, elinewidth=0.8, linewidth=0, label=label, **look)
         pad = 0.02 * (ends[1] - ends[0])
         ax.set_xlim(ends[0] - pad, ends[1] + pad)
         ax.set_ylim(ends[0] - pad, ends[1] + pad)
-        ticks = np.linspace(*ends, 6 if (ends[1] - ends[0]) * 10 % 5 < 0.01 else 5)
+        ticks = ticks_of(ends[0])
         for axis in (ax.xaxis, ax.yaxis):
             axis.set_ticks(ticks, [f"{100 * v:.4g}" for v in ticks])
         ax.tick_params(length=2, pad=2)
@@ -115,5 +115,5 @@ class CalibrationDisplay:
         ax.tick_params(length=0, pad=3)
         ax.tick_params(axis="x", length=2, pad=2)
         ax.locator_params(axis="x", nbins=5)
-        ax.set_xlabel("points of percent (filled: 0 is outside the interval)", fontsize=SMALL, color=GREY)
+        ax.set_xlabel("points (filled: 0 is outside the interval)", fontsize=SMALL, color=GREY)
         ax.spines[["top", "right", "left"]].set_visible(False)

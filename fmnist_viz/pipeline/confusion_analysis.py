@@ -39,7 +39,7 @@ class ConfusionAnalysis:
         return self.confusion.frame()
 
     def frames(self) -> dict[str, pd.DataFrame]:
-        """Every table: confusion, pairs (directed, most frequent rate first), per_class, groups, class_order, class_tree, predictions (a row per image), and those of `calibration`."""
+        """Every table: those of `confusion` (see `Confusion.frames`), predictions (a row per image), and those of `calibration`."""
         more = self.calibration.frames() if self.calibration else {}
         return {**self.confusion.frames(), "predictions": predictions_frame(self.predictions), **more}
 
@@ -54,7 +54,10 @@ class ConfusionAnalysis:
 
     @cached_property
     def calibration(self) -> Calibration | None:
-        """Whether the model is as often right as it says: `.scores()`, `.frame()`, `.per_class()`, `.per_pair()`, `.sentences()`; None without probabilities."""
+        """Whether the model is as often right as it says: `.sentences()`, `.scores()`, `.frame()`, `.per_class()`, `.per_pair()`.
+
+        None without probabilities.
+        """
         return calibration(self.predictions)
 
     def report(self, path: str | Path) -> Path:

@@ -81,6 +81,8 @@ def draw_figures(task: FigureTask) -> list[str]:
 
 def begin_figures(ctx: Context, shown: Shown) -> Future[list[str]]:
     """Hand the figures to the worker; they take as long as everything else that is written."""
+    if shown.calibration is not None:
+        shown.calibration.frames()  # kept with it: the worker need not compute it again
     content = FigureContent(
         model=shown.model if ctx.model or ctx.config.fit else "",
         class_names=shown.images.class_names,

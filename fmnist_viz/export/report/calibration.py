@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from fmnist_viz.analysis.calibration import AFTER, BEFORE, Calibration
+from fmnist_viz.analysis.calibration import AFTER, BEFORE, Calibration, ticks_of
 from fmnist_viz.analysis.reliability import Reliability, equal_mass_bins
 from fmnist_viz.export.report.content import visible
 from fmnist_viz.export.report.table import Table, table_of
@@ -16,9 +16,10 @@ SIDE, LEFT, TOP = 300, 46, 10  # of the drawing, in its own units
 CLASS_TITLES = {
     "n_predicted": "predicted",
     "precision": "right",
-    "overconfidence": "too sure by",
+    "overconfidence": "too sure by, points",
     "ece": "calibration error",
     "after_ece": "after the temperature",
+    "one_vs_rest_ece": "one vs rest",
 }
 PAIR_TITLES = {"a": "one", "b": "other", "ece": "calibration error", "after_ece": "after the temperature"}
 
@@ -37,7 +38,7 @@ class Point:
 
 @dataclass(frozen=True)
 class CalibrationSection:
-    """`bins` is a digit or letter pair per image for the script: which bin it is in; `wrong` the rows of the most confident errors."""
+    """`data` holds for the script the bin of every image, and the rows of the most confident errors."""
 
     readings: tuple[str, ...]
     before: tuple[Point, ...]
@@ -59,20 +60,20 @@ def calibration_section(found: Calibration | None, names: tuple[str, ...]) -> Ca
     low = float(np.floor(10 * min(min(r.said.min(), r.low.min()) for r in every.values())) / 10)
     place = _Scale(max(0.0, low))
     wrong = found.confidently_wrong()
-    table = wrong.drop(columns="row").rename(columns={"p_true": "p of the true class", "after": "confidence after the temperature"})
+    table = wrong.drop(columns="row").rename(columns={"p_true": "in the true class", "after": "after temperature"})
     classes, pairs = found.per_class(), found.per_pair()
     return CalibrationSection(
         tuple(visible(said) for said in found.sentences()),
         place.points(every[BEFORE]),
         place.points(every[AFTER]) if AFTER in every else (),
-        tuple((place.x(v), place.y(v), f"{100 * v:.0f}") for v in np.linspace(place.low, 1, 6)),
+        tuple((place.x(v), place.y(v), f"{100 * v:.0f}") for v in ticks_of(place.low)),
         {"bins": equal_mass_bins(np.asarray(found.predictions.confidence, np.float64)).tolist(), "wrong": wrong["row"].tolist()},
         _scores(found),
-        table_of(_kept(classes.assign(**{"class": [shown[k] for k in classes["class"]]}), CLASS_COLUMNS), percent=RATES, titles=CLASS_TITLES),
+        _signed(table_of(_kept(classes.assign(**{"class": [shown[k] for k in classes["class"]]}), CLASS_COLUMNS), percent=RATES, titles=CLASS_TITLES), classes),
         table_of(_kept(pairs.assign(a=[shown[k] for k in pairs["a"]], b=[shown[k] for k in pairs["b"]]), PAIR_COLUMNS), percent=RATES, titles=PAIR_TITLES)
         if len(pairs)
         else None,
-        table_of(table, percent=tuple(c for c in table.columns if c.startswith(("confidence", "p of")))) if len(table) else None,
+        table_of(table, percent=("confidence", "in the true class", "after temperature")) if len(table) else None,
     )  # fmt: skip
 
 
@@ -89,11 +90,26 @@ def _kept(frame: Any, columns: tuple[str, ...]) -> Any:
 
 def _scores(found: Calibration) -> Table:
     frame = found.scores().replace({"scaling": {BEFORE: "as given", AFTER: "after the temperature"}})
-    frame = frame.rename(
-        columns={"ece": "calibration_error", "ece_low": "calibration_error_low", "ece_high": "calibration_error_high", "ece_chance": "by_chance"}
-    )
-    columns = ("scaling", "temperature", "n", "bins", "accuracy", "confidence", "calibration_error", "by_chance", "brier", "log_loss")
-    return table_of(_kept(frame, columns), percent=("accuracy", "confidence", "calibration_error", "by_chance"))
+    frame = frame.rename(columns={f"ece{end}": f"calibration_error{end}" for end in ("", "_low", "_high")} | {"ece_chance": "by_chance"})
+    frame["temperature"] = [
+        f"{row.temperature:.3f} ({row.temperature_low:.3f}–{row.temperature_high:.3f})" if row.temperature_low == row.temperature_low else "1"
+        for row in frame.itertuples()
+    ]
+    columns = ("scaling", "n", "bins", "accuracy", "confidence", "calibration_error", "by_chance", "brier", "log_loss")
+    kept = _kept(frame, columns)
+    kept.insert(1, "temperature", frame["temperature"])
+    return table_of(kept, percent=("accuracy", "confidence", "calibration_error", "by_chance"))
+
+
+def _signed(table: Table, frame: Any) -> Table:
+    """Overconfidence with its sign, whose interval may hold 0: ``-3.1 (-5.2 to -1.1)``."""
+    at = [column.name for column in table.columns].index(CLASS_TITLES["overconfidence"])
+    ends = frame[["overconfidence", "overconfidence_low", "overconfidence_high"]].to_numpy()
+    rows = []
+    for row, (value, low, high) in zip(table.rows, ends, strict=False):
+        cell = replace(row[at], text=f"{100 * value:+.1f} ({100 * low:+.1f} to {100 * high:+.1f})") if row[at].key else row[at]
+        rows.append((*row[:at], cell, *row[at + 1 :]))
+    return replace(table, rows=tuple(rows))
 
 
 @dataclass(frozen=True)

@@ -74,8 +74,7 @@ def _pair_table(pairs: Any, cells: list[tuple[int, int]]) -> Table:
     """Directed pairs, both directions and both tests; a tiny q is said to be below 0.0001."""
     ends = {"reverse_low": "reverse_rate_low", "reverse_high": "reverse_rate_high", "odds_low": "odds_ratio_low", "odds_high": "odds_ratio_high"}
     shown = pairs.rename(columns=ends)[list(PAIR_COLUMNS)]
-    for name in ("odds_ratio", "odds_ratio_low", "odds_ratio_high", "expected", "residual"):
-        shown[name] = shown[name].round(2 if name.startswith("odds") else 1)
+    shown[["expected", "residual"]] = shown[["expected", "residual"]].round(1)
     table = table_of(shown, percent=("rate", "reverse_rate"), titles=PAIR_TITLES, pairs=tuple(cells))
     tests = [i for i, column in enumerate(table.columns) if column.name.startswith("q,")]
 

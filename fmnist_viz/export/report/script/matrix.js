@@ -30,13 +30,13 @@ function cellWords(t, p) {
 
 // Both tests of a cell of two classes; a group's cell says how many of its cells are marked.
 function testWords(t, p) {
-  if (t === p || !supportOf(t)) return "";
+  if (!supportOf(t)) return "";
   if (isGroup(t) || isGroup(p)) {
     const inside = lineMembers(t).flatMap((a) => lineMembers(p).map((b) => matrix.tests[a][b]));
     const marked = inside.filter((test) => test?.more || test?.beyond).length;
     return ` A sum of ${inside.length} cells, ${marked} of them marked; groups are not tested.`;
   }
-  const test = matrix.tests[t][p], back = support[p];
+  const test = t === p ? null : matrix.tests[t][p], back = support[p];
   if (!test) return "";
   const [odds, low, high, q, expected, residual, excess] = test.values, said = [];
   if (q !== null && back) said.push(` The other way round ${percent(counts[p][t] / back)} %: ${test.more ? "this is more often" : q < data.matrix.level ? "that is more often" : "no difference that chance would not make"} (odds ratio ${odds.toFixed(2)}, 95 % interval ${low.toFixed(2)}–${high.toFixed(2)}; ${qWords(q)}).`);
@@ -96,11 +96,13 @@ function groupMatrix(number) {
   drawMatrix();
 }
 
-// Fold a branch into a group, or unfold it again, with everything above it.
+// Fold a branch into a group, or unfold a group into its classes.
 function foldBranch(node) {
   const members = new Set(lineMembers(node)), open = matrix.lines.includes(node);
-  const inside = [...data.matrix.merges.keys()].map((i) => classCount + i).filter((other) => open ? lineMembers(node).every((k) => lineMembers(other).includes(k)) : lineMembers(other).every((k) => members.has(k)));
-  for (const other of inside) open ? matrix.folded.delete(other) : matrix.folded.add(other);
+  for (const other of Object.keys(matrix.members).map(Number)) {
+    if (open && matrix.members[other].some((k) => members.has(k))) matrix.folded.delete(other);  // within it and above it
+    if (!open && matrix.members[other].every((k) => members.has(k))) matrix.folded.add(other);
+  }
   drawMatrix();
   const line = matrix.lines.findIndex((other) => lineMembers(other).some((k) => members.has(k)));
   matrix.cells[line][line].focus({preventScroll: true});
