@@ -64,7 +64,7 @@ def shown(page: Any) -> list[list[str]]:
 
 
 def percents(value: np.ndarray[Any, Any]) -> list[list[str]]:
-    return [[f"{100 * v:.1f}" for v in row] for row in value]
+    return [["100" if v == 1 else f"{100 * v:.1f}" for v in row] for row in value]
 
 
 @pytest.mark.browser

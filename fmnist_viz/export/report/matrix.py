@@ -40,7 +40,7 @@ def matrix_data(counted: Confusion | None) -> dict[str, Any] | None:
         "order": list(tree.order),
         "merges": [[m.left, m.right, float(f"{m.mutual:.4g}")] for m in tree.merges],
         "suggested": tree.suggested,
-        "tests": [[int(t), int(p), *(float(f"{v:.4g}") if np.isfinite(v) else None for v in values[t, p])] for t, p in np.argwhere(some)],
+        "tests": [[int(t), int(p), *(float(f"{v:.6g}") if np.isfinite(v) else None for v in values[t, p])] for t, p in np.argwhere(some)],
         "level": LEVEL,
     }
 

@@ -1,5 +1,6 @@
 // The confusion matrix: a grid of buttons, one Tab stop, arrow keys inside. A line is a class or a group of classes: a node of the tree.
 const matrix = {mode: "counts", order: "data", folded: new Set(), lines: [], cells: [], at: [0, 0], pressed: null, group: null};
+const MOST_LABELS = 30;
 const noCell = byId("cell-detail").textContent;
 const lineMembers = (node) => node < classCount ? [node] : matrix.members[node];
 const isGroup = (node) => node >= classCount;
@@ -13,9 +14,9 @@ function wilson(k, n) {
 const shareWords = (k, n) => { const [low, high] = wilson(k, n); return `${percent(k / n)} % (95 % interval ${percent(low)}–${percent(high)})`; };
 const qWords = (q) => q < 1e-4 ? "q < 0.0001" : `q = ${Number(q.toPrecision(2))}`;
 const sum = (list, value) => list.reduce((total, k) => total + value(k), 0);
-const countOf = (t, p) => sum(lineMembers(t), (a) => sum(lineMembers(p), (b) => counts[a][b]));
-const supportOf = (t) => sum(lineMembers(t), (a) => support[a]);
-const predictedOf = (p) => sum(lineMembers(p), (b) => matrix.taken[b]);
+const countOf = (t, p) => !isGroup(t) && !isGroup(p) ? counts[t][p] : sum(lineMembers(t), (a) => sum(lineMembers(p), (b) => counts[a][b]));
+const supportOf = (t) => !isGroup(t) ? support[t] : sum(lineMembers(t), (a) => support[a]);
+const predictedOf = (p) => !isGroup(p) ? matrix.taken[p] : sum(lineMembers(p), (b) => matrix.taken[b]);
 const lineName = (node) => lineMembers(node).map((k) => data.classes[k]).join(" + ");
 
 // What stands in a cell, with its interval; `t` and `p` may be groups.
@@ -62,13 +63,19 @@ function buildMatrix() {
   });
   for (const kind of ["pointerover", "focusin"]) grid.addEventListener(kind, (event) => {
     const cell = event.target.closest(".cell");
-    if (cell) byId("cell-detail").textContent = `${cellWords(...nodesOf(cell))}.${testWords(...nodesOf(cell))}`;
+    if (cell) byId("cell-detail").textContent = labelled(cell).getAttribute("aria-label");
   });
   for (const kind of ["pointerleave", "focusout"]) grid.addEventListener(kind, showPressed);
   grid.addEventListener("keydown", moveInMatrix);
   for (const button of byId("matrix-mode").children) button.addEventListener("click", () => showMatrix(button.dataset.mode));
   buildTools();
   drawMatrix();
+}
+
+// A cell with its words; of many cells only those that are looked at get them.
+function labelled(cell) {
+  cell.setAttribute("aria-label", `${cellWords(...nodesOf(cell))}.${testWords(...nodesOf(cell))}`);
+  return cell;
 }
 
 const nodesOf = (cell) => [matrix.lines[Number(cell.dataset.row)], matrix.lines[Number(cell.dataset.column)]];
@@ -141,11 +148,11 @@ const lineLabel = (node) => isGroup(node) ? [element("bdi", {}, `${lineMembers(n
 
 function drawCell(t, p, row, column, worst) {
   const single = !isGroup(t) && !isGroup(p), kind = `cell${t === p ? " right" : ""}${single ? "" : " folded"}`, test = single ? matrix.tests[t][p] : null;
-  const cell = element("button", {type: "button", role: "gridcell", class: kind, "data-row": row, "data-column": column, "aria-label": cellWords(t, p), tabindex: row + column ? -1 : 0});
+  const cell = element("button", {type: "button", role: "gridcell", class: kind, "data-row": row, "data-column": column, tabindex: row + column ? -1 : 0});
   if (single) Object.assign(cell.dataset, {true: t, predicted: p});
   cell.classList.toggle("more", Boolean(test?.more));
   cell.classList.toggle("beyond", Boolean(test?.beyond));
-  if (test?.more || test?.beyond) cell.setAttribute("aria-label", `${cellWords(t, p)}.${testWords(t, p)}`);
+  if (matrix.lines.length <= MOST_LABELS || row + column === 0) labelled(cell);
   const rate = supportOf(t) ? countOf(t, p) / supportOf(t) : 0;
   if (rate) cell.style.setProperty("--share", `${Math.round(100 * (t === p ? 0.1 + 0.35 * rate : 0.08 + 0.62 * Math.sqrt(rate / worst)))}%`);
   else cell.classList.add("none");
@@ -202,7 +209,7 @@ function moveInMatrix(event) {
   event.preventDefault();
   if (!next) return;
   cell.tabIndex = -1;
-  next.tabIndex = 0;
+  labelled(next).tabIndex = 0;
   next.focus();
 }
 
