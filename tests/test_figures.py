@@ -68,11 +68,12 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Path],
 def test_every_figure_is_there_as_png_and_svg(written: tuple[Path, list[Path], Heard]) -> None:
     folder, paths, heard = written
     evil = slug("../evil")
-    stems = ["sample_grid", "training_curves", "confusion_counts", "confusion_rates", "maps", "map_pixels_pca", "map_pixels_tsne", f"map_{evil}_pca",
-             "weights", f"weights_{slug('conv2d/kernel')}_pca"]  # fmt: skip
+    stems = ["sample_grid", "training_curves", "confusion_counts", "confusion_rates", "confusion_ordered", "maps", "map_pixels_pca",
+             "map_pixels_tsne", f"map_{evil}_pca",
+                         "weights", f"weights_{slug('conv2d/kernel')}_pca"]  # fmt: skip
     assert [path.name for path in paths] == [f"{stem}.{kind}" for stem in stems for kind in ("png", "svg")]
     assert sorted(path.name for path in folder.iterdir()) == sorted(path.name for path in paths)
-    assert heard.steps[0] == (0, 10) and heard.steps[-1] == (10, 10)
+    assert heard.steps[0] == (0, 11) and heard.steps[-1] == (11, 11)
 
 
 def test_pictures_are_not_blank_and_show_the_classes(written: tuple[Path, list[Path], Heard]) -> None:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from fmnist_viz.analysis.comparison import LEVEL, holm, mcnemar
+from fmnist_viz.analysis.comparison import mcnemar
 from fmnist_viz.analysis.probe import Split
+from fmnist_viz.analysis.significance import LEVEL, holm
 from fmnist_viz.core.intervals import wilson
 
 if TYPE_CHECKING:

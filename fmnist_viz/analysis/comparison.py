@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from fmnist_viz.analysis.significance import LEVEL, benjamini_hochberg, holm, p_text
 from fmnist_viz.core.intervals import paired_difference, wilson
 from fmnist_viz.core.types import ids_array, read_only
 
 if TYPE_CHECKING:
     import pandas as pd
 
-LEVEL = 0.05  # of every statement "significant"
 EXACT_UP_TO = 25  # discordant cases; above, the chi-squared distribution is near enough
 
 
@@ -80,37 +80,6 @@ def mcnemar(only_a: ArrayLike, only_b: ArrayLike) -> tuple[NDArray[np.float64], 
     large = chi2.sf((b - c) ** 2 / np.maximum(n, 1), 1)
     few = n <= EXACT_UP_TO
     return np.where(few, exact, large), np.where(few, "exact binomial", "chi-squared").astype(object)
-
-
-def holm(p: ArrayLike) -> NDArray[np.float64]:
-    """p values adjusted so that the chance of any false statement stays below the level.
-
-    References
-    ----------
-    S. Holm (1979), A simple sequentially rejective multiple test procedure. Scandinavian Journal of Statistics 6, 65-70.
-    """
-    values = np.asarray(p, np.float64)
-    order = np.argsort(values, kind="stable")
-    steps = np.maximum.accumulate(values[order] * np.arange(len(values), 0, -1))
-    out = np.empty(len(values))
-    out[order] = np.minimum(steps, 1.0)
-    return out
-
-
-def benjamini_hochberg(p: ArrayLike, tested: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """q values of the tested ones among `p`, NaN for the others: of all statements with q below the level, that share may be false.
-
-    References
-    ----------
-    Y. Benjamini, Y. Hochberg (1995), Controlling the false discovery rate. Journal of the Royal Statistical Society B 57, 289-300.
-    """
-    from scipy.stats import false_discovery_control
-
-    values = np.asarray(p, np.float64)
-    out = np.full(len(values), np.nan)
-    if tested.any():
-        out[tested] = false_discovery_control(values[tested], method="bh")
-    return out
 
 
 @dataclass(frozen=True)
@@ -235,11 +204,6 @@ def paired_tests(runs: Sequence[Answers]) -> pd.DataFrame:
     frame = pd.DataFrame([Comparison(a, b).test() for a, b in combinations(runs, 2)])
     frame["p_holm"] = holm(frame["p"])
     return frame
-
-
-def p_text(p: float) -> str:
-    """``p = 0.034``, ``p < 0.0001``, ``p = 1``"""
-    return "p < 0.0001" if p < 1e-4 else f"p = {p:.3g}"
 
 
 def verdict(row: Any) -> str:

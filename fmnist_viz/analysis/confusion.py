@@ -1,13 +1,16 @@
-"""The confusion matrix, its rates with intervals, the figures of every class and the ranked list of directed pairs."""
+"""The confusion matrix, its rates with intervals and tests, the figures of every class and the ranked list of directed pairs."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fmnist_viz.analysis.confusion_order import ClassTree, folded
+from fmnist_viz.analysis.confusion_tests import Directions, Excess, directions, excess
 from fmnist_viz.core.intervals import wilson
 from fmnist_viz.core.types import Predictions, read_only
 
@@ -44,13 +47,12 @@ class Confusion:
     @property
     def rates(self) -> NDArray[np.float64]:
         """Share of each true class that went to each predicted class, 0..1; NaN in the row of a class without images."""
-        support = self.support[:, None].astype(np.float64)
-        return np.divide(self.counts, support, out=np.full(self.counts.shape, np.nan), where=support > 0)
+        return self.share("row")[0]
 
     @property
     def intervals(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """95 % Wilson intervals of `rates`: low and high, float64 (c, c)."""
-        return wilson(self.counts, self.support[:, None])
+        return self.share("row")[1:3]
 
     @property
     def accuracy(self) -> tuple[float, float, float]:
@@ -59,23 +61,84 @@ class Confusion:
         low, high = wilson(right, self.n)
         return right / self.n if self.n else float("nan"), float(low), float(high)
 
+    def share(self, of: str) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
+        """Cells as shares, each float64 (c, c), and of how many images, int64 (c, c): value, low, high (95 % Wilson), n.
+
+        of : "row" (of the true class), "column" (of all that was predicted so) or "overall" (of all images); values are NaN where n is 0.
+        """
+        totals = {"row": self.support[:, None], "column": self.counts.sum(axis=0), "overall": np.array(self.n)}
+        n = np.broadcast_to(totals[of], self.counts.shape)
+        value = np.divide(self.counts, n, out=np.full(self.counts.shape, np.nan), where=n > 0)
+        return value, *wilson(self.counts, n), n
+
+    @cached_property
+    def directions(self) -> Directions:
+        """Where a -> b and b -> a differ."""
+        return directions(self.counts)
+
+    @cached_property
+    def excess(self) -> Excess:
+        """Where more images stand than quasi-independence puts there."""
+        return excess(self.counts)
+
+    @cached_property
+    def tree(self) -> ClassTree:
+        """The classes in an order that brings those together that are taken for each other."""
+        return ClassTree.of(self.counts)
+
+    def groups(self, number: int | None = None) -> Confusion:
+        """The matrix folded into groups of classes, as many as given or as `tree.suggested`."""
+        return folded(self, self.tree.cut(self.tree.suggested if number is None else number))
+
     def frame(self) -> pd.DataFrame:
-        """One row per cell: true, predicted, count, n_true, rate, low, high."""
+        """One row per cell.
+
+        true, predicted, count; n_true, rate, low, high (share of the true class); n_predicted, column_rate, column_low, column_high; n,
+        overall_rate, overall_low, overall_high, all with 95 % Wilson intervals; odds_ratio, odds_low, odds_high, direction_p, direction_q and
+        more_than_reverse (Fisher's exact test of t -> p against p -> t); expected, residual, excess_p, excess_q and more_than_expected
+        (adjusted residual of quasi-independence). q is Benjamini-Hochberg's, "more" means q < 0.05; what was not tested is NaN.
+        """
         import pandas as pd
 
         c = len(self.class_names)
-        low, high = self.intervals
         names = np.array(self.class_names, dtype=object)
-        return pd.DataFrame({
-            "true": np.repeat(names, c), "predicted": np.tile(names, c), "count": self.counts.ravel(),
-            "n_true": np.repeat(self.support, c), "rate": self.rates.ravel(), "low": low.ravel(), "high": high.ravel(),
-        })  # fmt: skip
+        columns: dict[str, Any] = {"true": np.repeat(names, c), "predicted": np.tile(names, c), "count": self.counts}
+        for of, total, label in (("row", "n_true", ""), ("column", "n_predicted", "column_"), ("overall", "n", "overall_")):
+            value, low, high, n = self.share(of)
+            columns |= {total: n, f"{label}rate": value, f"{label}low": low, f"{label}high": high}
+        return pd.DataFrame({name: np.ravel(values) for name, values in (columns | self._tests()).items()})
+
+    def frames(self) -> dict[str, pd.DataFrame]:
+        """confusion (cells), pairs (directed), per_class, groups (cells of the suggested groups), class_order and class_tree."""
+        tables = {"confusion": self.frame(), "pairs": self.pairs(), "per_class": self.per_class()}
+        if not self.class_names:
+            return tables
+        names, tree = self.class_names, self.tree
+        return tables | {"groups": self.groups().frame(), "class_order": tree.frame(names), "class_tree": tree.tree_frame(names)}
+
+    def _tests(self) -> dict[str, NDArray[Any]]:
+        d, e = self.directions, self.excess
+        return {
+            "odds_ratio": d.odds_ratio, "odds_low": d.low, "odds_high": d.high, "direction_p": d.p, "direction_q": d.q, "more_than_reverse": d.more,
+            "expected": e.expected, "residual": e.residual, "excess_p": e.p, "excess_q": e.q, "more_than_expected": e.more,
+        }  # fmt: skip
 
     def pairs(self) -> pd.DataFrame:
-        """The directed pairs of different classes that were confused at least once, most frequent rate first."""
-        frame = self.frame()
-        wrong = frame[(frame["true"] != frame["predicted"]) & (frame["count"] > 0)]
-        return wrong.sort_values(["rate", "count"], ascending=False, kind="stable").reset_index(drop=True)
+        """The directed pairs of different classes that were confused at least once, most frequent rate first.
+
+        true, predicted, count, n_true, rate, low, high, the same of the opposite direction (reverse_count, reverse_n, reverse_rate,
+        reverse_low, reverse_high), and the tests of `frame`.
+        """
+        import pandas as pd
+
+        t, p = np.nonzero(np.where(np.eye(len(self.counts), dtype=bool), 0, self.counts))
+        names = np.array(self.class_names, dtype=object)
+        value, low, high, n = self.share("row")
+        columns: dict[str, Any] = {"true": names[t], "predicted": names[p]}
+        for label, total, rows in (("", "n_true", (t, p)), ("reverse_", "reverse_n", (p, t))):
+            columns |= {f"{label}count": self.counts[rows], total: n[rows], f"{label}rate": value[rows], f"{label}low": low[rows], f"{label}high": high[rows]}
+        frame = pd.DataFrame(columns | {name: values[t, p] for name, values in self._tests().items()})
+        return frame.sort_values(["rate", "count"], ascending=False, kind="stable").reset_index(drop=True)
 
     def per_class(self) -> pd.DataFrame:
         """One row per class: n, tp, fp, fn, tn, precision, recall, f1 with 95 % intervals.

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fmnist_viz.analysis.comparison import LEVEL, benjamini_hochberg
+from fmnist_viz.analysis.significance import LEVEL, benjamini_hochberg
 from fmnist_viz.core.intervals import Z95, wilson
 
 if TYPE_CHECKING:

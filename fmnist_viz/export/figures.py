@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fmnist_viz.analysis.axis import AxisPlane
+from fmnist_viz.analysis.calibration import Calibration
 from fmnist_viz.analysis.confusion import Confusion
 from fmnist_viz.analysis.learning import Learning
 from fmnist_viz.analysis.overlap import Overlap
@@ -18,6 +19,7 @@ from fmnist_viz.core.progress import Progress, Silent
 from fmnist_viz.core.store import disk_errors
 from fmnist_viz.core.types import LabeledImages, Projection
 from fmnist_viz.display.axis import AxisDisplay
+from fmnist_viz.display.calibration import CalibrationDisplay
 from fmnist_viz.display.confusion import ConfusionDisplay
 from fmnist_viz.display.distortion import DistortionDisplay
 from fmnist_viz.display.epochs import EpochsDisplay
@@ -66,6 +68,7 @@ class FigureContent:
     overlaps : representation -> method -> Overlap of the classes
     ladder : the layers one after the other;  film : the epochs of the training
     components : representation -> its leading principal components
+    calibration : of the predictions, where they have probabilities
     warnings : lines for every caption: a stand-in for the data, a sample of it
     """
 
@@ -89,6 +92,7 @@ class FigureContent:
     ladder: LadderDisplay | None = None
     film: FilmDisplay | None = None
     components: Mapping[str, Components] = field(default_factory=dict)
+    calibration: Calibration | None = None
 
     def displays(self) -> Iterator[tuple[str, Display]]:
         """Every figure's name without suffix, and what draws it; names differ even where case does not count."""
@@ -107,6 +111,10 @@ class FigureContent:
         if self.confusion is not None:
             yield "confusion_counts", ConfusionDisplay(self.confusion)
             yield "confusion_rates", ConfusionDisplay(self.confusion, rates=True)
+            if len(self.class_names) > 2:
+                yield "confusion_ordered", ConfusionDisplay(self.confusion, rates=True, ordered=True)
+        if self.calibration is not None:
+            yield "calibration", CalibrationDisplay(self.calibration)
         yield from self._sample_maps()
         if self.labels is not None:
             for name, plane in self.planes.items():

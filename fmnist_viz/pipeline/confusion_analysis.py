@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from fmnist_viz.analysis.calibration import Calibration, calibration
 from fmnist_viz.analysis.confusion import Confusion, confusion, predictions_frame, sentence
 from fmnist_viz.core.errors import BadInput, UsageError
 from fmnist_viz.core.types import LabeledImages, Predictions, Source
@@ -33,19 +35,30 @@ class ConfusionAnalysis:
     images: LabeledImages
 
     def frame(self) -> pd.DataFrame:
-        """One row per cell of the matrix: true, predicted, count, n_true, rate, low, high (95 % Wilson intervals)."""
+        """One row per cell of the matrix: counts, row, column and overall rates with 95 % Wilson intervals, tests; see `Confusion.frame`."""
         return self.confusion.frame()
 
     def frames(self) -> dict[str, pd.DataFrame]:
-        """Every table: confusion, pairs (directed, most frequent rate first), per_class, predictions (a row per image)."""
-        c = self.confusion
-        return {"confusion": c.frame(), "pairs": c.pairs(), "per_class": c.per_class(), "predictions": predictions_frame(self.predictions)}
+        """Every table: those of `confusion` (see `Confusion.frames`), predictions (a row per image), and those of `calibration`."""
+        more = self.calibration.frames() if self.calibration else {}
+        return {**self.confusion.frames(), "predictions": predictions_frame(self.predictions), **more}
 
-    def plot(self, ax: Axes | None = None, *, rates: bool = False) -> Figure:
-        """The matrix, of images or (`rates`) in percent of each true class, into `ax` or onto a sheet of its own."""
+    def plot(self, ax: Axes | None = None, *, rates: bool | Literal["row", "column", "overall"] = False, ordered: bool = False) -> Figure:
+        """The matrix, of images or (`rates`) in percent of each true class, each predicted class or all, into `ax` or onto a sheet of its own.
+
+        `ordered` puts classes side by side that are taken for each other, and draws the tree that says so.
+        """
         from fmnist_viz.display.confusion import ConfusionDisplay
 
-        return ConfusionDisplay(self.confusion, rates=rates).plot(ax, prefix=self.predictions.model)
+        return ConfusionDisplay(self.confusion, rates=rates, ordered=ordered).plot(ax, prefix=self.predictions.model)
+
+    @cached_property
+    def calibration(self) -> Calibration | None:
+        """Whether the model is as often right as it says: `.sentences()`, `.scores()`, `.frame()`, `.per_class()`, `.per_pair()`.
+
+        None without probabilities.
+        """
+        return calibration(self.predictions)
 
     def report(self, path: str | Path) -> Path:
         """Write the offline report: matrix, classes, pairs, and the images where they were given. Returns its path.
@@ -62,7 +75,8 @@ class ConfusionAnalysis:
         untrained = "Nothing was trained here: the predictions were made elsewhere."
         made = [("made by", "fmnist_viz.confusion_analysis"), ("images", self.images.source.location)]
         title = self.predictions.model or "Confusion analysis"
-        write_report(Path(path), ReportContent(title, self.images, self.predictions, {}, card=card, made=made, untrained=untrained))
+        content = ReportContent(title, self.images, self.predictions, {}, card=card, made=made, untrained=untrained, calibration=self.calibration)
+        write_report(Path(path), content)
         return Path(path)
 
 

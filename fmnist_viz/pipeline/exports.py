@@ -81,6 +81,8 @@ def draw_figures(task: FigureTask) -> list[str]:
 
 def begin_figures(ctx: Context, shown: Shown) -> Future[list[str]]:
     """Hand the figures to the worker; they take as long as everything else that is written."""
+    if shown.calibration is not None:
+        shown.calibration.frames()  # kept with it: the worker need not compute it again
     content = FigureContent(
         model=shown.model if ctx.model or ctx.config.fit else "",
         class_names=shown.images.class_names,
@@ -101,6 +103,7 @@ def begin_figures(ctx: Context, shown: Shown) -> Future[list[str]]:
         ladder=shown.ladder,
         film=shown.film,
         components=shown.components,
+        calibration=shown.calibration,
         warnings=tuple(ctx.warnings),
     )
     return ctx.runner.submit(draw_figures, FigureTask(ctx.scratch / "figures", content))
@@ -157,6 +160,7 @@ def publish_report(ctx: Context, shown: Shown, ready: Mapping[str, pd.DataFrame]
         ladder=shown.ladder,
         film=shown.film,
         no_film=shown.no_film,
+        calibration=shown.calibration,
     )
     with ctx.timed("report"):
         write_report(ctx.folder.path / "report.html", content)

@@ -150,6 +150,7 @@ def _model(ctx: Context) -> tuple[ModelFile | None, Entry | None]:
 
 def _mapped(mapper: Mapper, images: LabeledImages, seen: Seen, weights: list[WeightRows], early: dict[str, Pending], training: dict[str, Any]) -> Shown:
     """Every representation and every weight matrix by every method, joined with the confusions."""
+    from fmnist_viz.analysis.calibration import calibration
     from fmnist_viz.analysis.confusion import confusion
     from fmnist_viz.pipeline.axes import place
     from fmnist_viz.pipeline.ladder import climb
@@ -187,6 +188,7 @@ def _mapped(mapper: Mapper, images: LabeledImages, seen: Seen, weights: list[Wei
         components={
             name: c for name, p in pending.items() if "pca" in ctx.config.maps.method_names and (c := p.components(images.images.shape[1:])) is not None
         },
+        calibration=calibration(seen.predictions, seed=ctx.seed),
         ladder=climb(ctx, images, seen, {name: p.graph.path for name, p in pending.items()}),
     )
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fmnist_viz.analysis.axis import AxisPlane
+from fmnist_viz.analysis.calibration import Calibration
 from fmnist_viz.analysis.confusion import Confusion
 from fmnist_viz.analysis.learning import Learning
 from fmnist_viz.analysis.overlap import Overlap
@@ -48,6 +49,7 @@ class Shown:
     film: FilmDisplay | None = None
     no_film: str = ""  # why there is none
     components: Mapping[str, Components] = field(default_factory=dict)  # the leading principal ones by representation
+    calibration: Calibration | None = None  # None where there are no probabilities
 
     @property
     def learning(self) -> Learning | None:

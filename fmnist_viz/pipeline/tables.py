@@ -72,8 +72,10 @@ def tables(shown: Shown, *, left_out: Sequence[tuple[str, str]] = ()) -> dict[st
         film = shown.film
         found |= {"film": film.frame(), "film_classes": film.classes(), "film_pairs": film.pairs(), "forgetting": film.forgetting()}
     if shown.confusion is not None:
-        found |= {"confusion": shown.confusion.frame(), "pairs": shown.confusion.pairs(), "per_class": shown.confusion.per_class()}
+        found |= shown.confusion.frames()
         found["misclassified"] = misclassified(shown)
+    if shown.calibration is not None:
+        found |= shown.calibration.frames()
     found["layers"] = pd.DataFrame(layer_rows(shown), columns=["layer", "kind", "output", "parameters", "use"])
     if left_out:
         found["left_out"] = pd.DataFrame(left_out, columns=["sample_id", "representation"]).assign(reason="NaN or infinity")

@@ -14,6 +14,7 @@ from fmnist_viz.core.types import LabeledImages, Predictions, Projection
 if TYPE_CHECKING:
     import pandas as pd
 
+    from fmnist_viz.analysis.calibration import Calibration
     from fmnist_viz.display.film import FilmDisplay
     from fmnist_viz.display.ladder import LadderDisplay
     from fmnist_viz.export.pictures import Shot
@@ -52,6 +53,7 @@ class ReportContent:
     near : representation -> int (n, k) true neighbours of the images, nearest first;  held : share 0..1 of the true ones among them, by representation
     distortions : representation -> method -> missing and false neighbours of the images
     pictures : drawings with their captions, in the order in which they are shown
+    calibration : of the predictions; None where they have no probabilities
     ladder : the layers of the network one after the other, its rows those of the images
     film : the epochs of the training one after the other;  no_film : why there are none, where that is to be said
 
@@ -84,6 +86,7 @@ class ReportContent:
     ladder: LadderDisplay | None = None
     film: FilmDisplay | None = None
     no_film: str = ""
+    calibration: Calibration | None = None
 
     def __post_init__(self) -> None:
         if not len(self.images):

@@ -13,6 +13,7 @@ from fmnist_viz.analysis.confusion import Confusion, confusion
 from fmnist_viz.core.palette import NEUTRAL, class_colors
 from fmnist_viz.core.store import write_file
 from fmnist_viz.export.document import environment, stylesheet
+from fmnist_viz.export.report.calibration import calibration_section
 from fmnist_viz.export.report.content import ReportContent
 from fmnist_viz.export.report.curves import curve_panels
 from fmnist_viz.export.report.distortion import distortion_index
@@ -20,15 +21,8 @@ from fmnist_viz.export.report.film import film_section
 from fmnist_viz.export.report.gallery import galleries
 from fmnist_viz.export.report.ladder import ladder_section
 from fmnist_viz.export.report.maptable import is_map_table, map_table
-from fmnist_viz.export.report.readings import (
-    classes_reading,
-    curves_reading,
-    layers_reading,
-    matrix_reading,
-    pairs_reading,
-    rate_text,
-    table_reading,
-)
+from fmnist_viz.export.report.matrix import matrix_context, matrix_data
+from fmnist_viz.export.report.readings import curves_reading, layers_reading, table_reading
 from fmnist_viz.export.report.scatter import RIGHT_OR_WRONG, map_columns, map_index, map_item, method_order
 from fmnist_viz.export.report.sheet import ThumbnailSheets, thumbnail_sheets
 from fmnist_viz.export.report.table import Table, layer_table, table_of
@@ -41,8 +35,8 @@ POLICY = (
     "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:; font-src data:; "
     "connect-src 'none'; base-uri 'none'; form-action 'none'"
 )
-SCRIPTS = ("data", "distortion", "tip", "map", "names", "matrix", "selection", "tables", "ladder", "film", "page")
-TOP_PAIRS = 8
+STYLES = ("matrix", "calibration")  # after page.css
+SCRIPTS = ("data", "distortion", "tip", "map", "names", "matrix", "selection", "tables", "ladder", "film", "calibration", "page")
 
 
 def write_report(path: Path, content: ReportContent) -> None:
@@ -73,10 +67,10 @@ def _context(content: ReportContent) -> dict[str, Any]:
         "title": content.title,
         "warnings": content.warnings,
         "policy": POLICY,
-        "css": stylesheet(HERE),
+        "css": Markup("\n".join([stylesheet(HERE), *((HERE / f"{name}.css").read_text(encoding="utf-8") for name in STYLES)])),
         "bokeh_js": [Markup(text) for text in _bokeh_scripts()],
         "script": Markup("\n".join((HERE / "script" / f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS)),
-        "data": {**_data(content, counted, map_index(content, columns), sheets), "distortion": distortion},
+        "data": {**_data(content, map_index(content, columns), sheets), "distortion": distortion, "matrix": matrix_data(counted)},
         "figure": map_item(content, columns),
         "sheets": [Markup(base64.b64encode(sheet).decode()) for sheet in sheets.sheets],
         "panels": curve_panels(content.history, content.watched),
@@ -84,6 +78,7 @@ def _context(content: ReportContent) -> dict[str, Any]:
         "layers": layer_table(content.layers),
         "layers_reading": layers_reading(content),
         "weight_maps": weight_maps(content),
+        "calibration": calibration_section(content.calibration, content.class_names),
         "ladder": ladder_section(content.ladder),
         "film": film_section(content.film, content.images),
         "galleries": galleries(content.pictures),
@@ -96,7 +91,7 @@ def _context(content: ReportContent) -> dict[str, Any]:
         "has_proba": content.predictions is not None and content.predictions.has_proba,
         "has_distortion": bool(distortion["maps"]),
         "near_count": distortion["count"] if distortion["near"] else 0,
-        **({"top_pairs": []} if counted is None else _confusion_context(counted)),
+        **({"top_pairs": []} if counted is None else matrix_context(counted)),
     }
 
 
@@ -109,30 +104,7 @@ def _tables(content: ReportContent) -> list[tuple[str, Table, Sequence[str], str
     return found
 
 
-def _confusion_context(counted: Confusion) -> dict[str, Any]:
-    classes = counted.per_class()
-    # Pairs are found by number, not by name: names may be anything, and two classes may look alike.
-    pairs = Confusion(counted.counts, tuple(str(k) for k in range(len(counted.class_names)))).pairs()
-    cells = list(zip(pairs["true"].astype(int).tolist(), pairs["predicted"].astype(int).tolist(), strict=True))
-    pairs = pairs.assign(true=[counted.class_names[t] for t, _ in cells], predicted=[counted.class_names[p] for _, p in cells])
-    low, high = counted.intervals
-    top = [
-        {"true": t, "predicted": p, "rate": rate_text(counted.rates[t, p], low[t, p], high[t, p]), "count": int(counted.counts[t, p])}
-        for t, p in cells[:TOP_PAIRS]
-    ]
-    rates = ("precision", "recall", "f1")
-    return {
-        "accuracy": rate_text(*counted.accuracy),
-        "top_pairs": top,
-        "matrix_reading": matrix_reading(counted, pairs),
-        "classes": table_of(classes.drop(columns="tn"), percent=rates, titles={"tp": "right", "fn": "missed", "fp": "wrongly taken for it", "f1": "F1"}),
-        "classes_reading": classes_reading(classes),
-        "pairs": table_of(pairs, percent=("rate",), titles={"n_true": "of", "rate": "rate (95 % interval)"}, pairs=tuple(cells)),
-        "pairs_reading": pairs_reading(counted, counted.class_names),
-    }
-
-
-def _data(content: ReportContent, counted: Confusion | None, maps: list[dict[str, Any]], sheets: ThumbnailSheets) -> dict[str, Any]:
+def _data(content: ReportContent, maps: list[dict[str, Any]], sheets: ThumbnailSheets) -> dict[str, Any]:
     """What the page's script knows; image arrays and coordinates travel apart, as binary. What is not known is null."""
     methods = method_order(content)
     return {
@@ -142,7 +114,7 @@ def _data(content: ReportContent, counted: Confusion | None, maps: list[dict[str
         "rightOrWrong": RIGHT_OR_WRONG,
         "ids": content.images.sample_ids.tolist(),
         "labels": content.images.labels.tolist(),
-        **_predicted(content, counted),
+        **_predicted(content),
         "representations": maps,
         "methods": methods,
         "methodNames": [METHOD_NAMES.get(m, m) for m in methods],
@@ -150,17 +122,14 @@ def _data(content: ReportContent, counted: Confusion | None, maps: list[dict[str
     }
 
 
-def _predicted(content: ReportContent, counted: Confusion | None) -> dict[str, Any]:
+def _predicted(content: ReportContent) -> dict[str, Any]:
     p = content.predictions
-    if p is None or counted is None:
-        return dict.fromkeys(("predictions", "confidence", "margin", "low", "high"))
-    low, high = counted.intervals
+    if p is None:
+        return dict.fromkeys(("predictions", "confidence", "margin"))
     return {
         "predictions": p.y_pred.tolist(),
         "confidence": np.round(p.confidence.astype(float), 4).tolist() if p.has_proba else None,
         "margin": np.round(p.margin.astype(float), 4).tolist() if p.has_proba else None,
-        "low": np.round(low, 4).tolist(),
-        "high": np.round(high, 4).tolist(),
     }
 
 

@@ -24,6 +24,7 @@ async function start() {
   watchMap();
   bindLadder();
   bindFilm();
+  bindCalibration();
   colorMap("class");
   showMap(Math.max(0, data.representations.length - 1));
   selectionChanged([]);
