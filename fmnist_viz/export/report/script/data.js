@@ -28,7 +28,7 @@ const slug = (text, otherwise) => text.normalize("NFKC").replace(/[^\p{L}\p{N}]+
 
 // A name of a class: isolated, so that a right-to-left name cannot turn around the words beside it.
 const bdi = (k) => element("bdi", {}, data.classes[k]);
-const swatch = (k) => { const i = element("i", {class: "swatch"}); i.style.background = data.colors[k]; return i; };
+const swatch = (k) => { const i = element("i", {class: "swatch", "data-shape": k % 10}); i.style.background = data.colors[k]; return i; };
 
 // The sheets of thumbnails. Chromium cuts a custom property at 2 MB, so it gets a short blob: URL and not the data.
 const sheetsReady = Promise.all([...document.querySelectorAll("script.sheet")].map((block, k) => {

@@ -76,6 +76,7 @@ function placeOnLadder(i, side) {
 }
 
 function drawLadder() {
+  if (!byId("ladder")) return;
   const canvas = byId("ladder-canvas"), side = canvas.clientWidth, scale = devicePixelRatio || 1;
   if (!side || !ladder.xy) return;
   if (canvas.width !== Math.round(side * scale)) canvas.width = canvas.height = Math.round(side * scale);
@@ -83,13 +84,13 @@ function drawLadder() {
   pen.setTransform(scale, 0, 0, scale, 0, 0);
   pen.clearRect(0, 0, side, side);
   const chosen = selection.active ? new Set(selection.rows) : null, shown = ladder.pair;
-  const bright = (row) => !shown || data.labels[row] === shown.a || data.labels[row] === shown.b;
-  for (const pass of shown ? [false, true] : [true]) for (const i of ladder.order) {
+  const bright = (row) => keeps(row) && (!shown || data.labels[row] === shown.a || data.labels[row] === shown.b);
+  for (const pass of shown || filters.keep ? [false, true] : [true]) for (const i of ladder.order) {
     const row = ladder.rows[i];
     if (bright(row) !== pass) continue;
     const [x, y] = placeOnLadder(i, side);
     pen.globalAlpha = pass ? 0.8 : 0.12;
-    pen.fillStyle = data.colors[data.labels[row]];
+    pen.fillStyle = keeps(row) ? data.colors[data.labels[row]] : "#9aa1aa";
     pen.beginPath();
     pen.arc(x, y, radius, 0, 2 * Math.PI);
     pen.fill();

@@ -9,23 +9,59 @@ function applyTheme() {
     for (const glyph of [renderer.glyph, renderer.selection_glyph, renderer.nonselection_glyph]) if (glyph && glyph.type) glyph.line_color = {value: ink};
 }
 
+function setTheme(theme) {
+  if (theme) document.documentElement.dataset.theme = theme;
+  else delete document.documentElement.dataset.theme;
+  applyTheme();
+  saveView();
+}
+
+// Links within the page scroll and take the focus along; the address keeps the view.
+function bindLinks() {
+  for (const link of document.querySelectorAll('nav a[href^="#"], a.skip')) link.addEventListener("click", (event) => {
+    const section = byId(link.getAttribute("href").slice(1));
+    if (!section) return;
+    event.preventDefault();
+    section.tabIndex = -1;
+    section.scrollIntoView();
+    section.focus({preventScroll: true});
+  });
+}
+
+// On paper the map keeps the size that its canvas has, scaled to the page's width.
+function sizeForPaper() {
+  const stage = byId("stage"), root = document.documentElement.style;
+  root.setProperty("--stage-width", `${stage.offsetWidth}px`);
+  root.setProperty("--stage-height", `${stage.offsetHeight}px`);
+  root.setProperty("--stage-zoom", Math.min(1, 660 / stage.offsetWidth).toFixed(3));
+}
+
 async function start() {
   buildMapControls();
   buildMatrix();
   bindTables();
   bindSelection();
+  bindWalls();
+  bindLinks();
+  byId("export").addEventListener("click", exportSelection);
   const item = JSON.parse(byId("figure").textContent);
   byId("figure").remove();
   await Bokeh.embed.embed_item(item, "plot");
   bindMap();
   applyTheme();
   darkSystem.addEventListener("change", applyTheme);
-  byId("theme").addEventListener("click", () => { document.documentElement.dataset.theme = isDark() ? "light" : "dark"; applyTheme(); });
+  byId("theme").addEventListener("click", () => { setTheme(isDark() ? "light" : "dark"); });
   watchMap();
+  addEventListener("beforeprint", sizeForPaper);
+  bindReach();
+  bindFilters();
+  bindCard();
+  bindSearch();
   bindLadder();
   colorMap("class");
   showMap(Math.max(0, data.representations.length - 1));
   selectionChanged([]);
+  bindAddress();
   await sheetsReady;
   document.documentElement.dataset.ready = "yes";
 }
@@ -39,7 +75,11 @@ window.fmnistViz = {
   selected: () => selection.rows.map((i) => data.ids[i]),
   show: (representation, method) => showMap(data.representations.findIndex((r) => r.name === representation), method),
   color: colorMap,
+  filter: setFilters,
+  open: (id) => openCard(data.ids.indexOf(id)),
+  kept: () => [...data.ids.keys()].filter(keeps).map((i) => data.ids[i]),
+  probabilities: (id) => probabilitiesOf(data.ids.indexOf(id)),
   ladder: (side = 2) => ({at: ladder.at, pair: ladder.pair, places: Array.from({length: ladder.points ?? 0}, (_, i) => placeOnLadder(i, side))}),
-  state: () => ({representation: data.representations[map.representation]?.name, method: map.method, color: map.by, cell: selection.cell, rows: [...selection.rows], links: map.links.data.x0.length,
+  state: () => ({representation: data.representations[map.representation]?.name, method: map.method, color: map.by, cell: selection.cell, rows: [...selection.rows], card: card.row === null ? null : data.ids[card.row], filters: filterWords(), links: map.links.data.x0.length,
     fields: {x: map.points.glyph.x.field, y: map.points.glyph.y.field, color: map.points.glyph.fill_color.field}}),
 };
