@@ -31,7 +31,7 @@ const bdi = (k) => element("bdi", {}, data.classes[k]);
 const swatch = (k) => { const i = element("i", {class: "swatch", "data-shape": k % 10}); i.style.background = data.colors[k]; return i; };
 
 // The sheets of thumbnails. Chromium cuts a custom property at 2 MB, so it gets a short blob: URL and not the data.
-const sheetsReady = Promise.all([...document.querySelectorAll("script.sheet")].map((block, k) => {
+const readSheets = () => Promise.all([...document.querySelectorAll("script.sheet")].map((block, k) => {
   const bytes = Uint8Array.from(atob(block.textContent.trim()), (c) => c.charCodeAt(0));
   const url = URL.createObjectURL(new Blob([bytes], {type: "image/webp"}));
   document.documentElement.style.setProperty(`--sheet-${k}`, `url("${url}")`);

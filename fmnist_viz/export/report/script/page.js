@@ -37,8 +37,11 @@ function sizeForPaper() {
 }
 
 async function start() {
-  buildMapControls();
   buildMatrix();
+  // What follows the script in the page, drawing library and pictures, comes after the first paint with the matrix in it.
+  if (document.readyState === "loading") await new Promise((done) => document.addEventListener("DOMContentLoaded", done, {once: true}));
+  const sheetsReady = readSheets();
+  buildMapControls();
   bindTables();
   bindSelection();
   bindWalls();

@@ -3,6 +3,7 @@ const MOST_THUMBS = 400, IDLE_THUMBS = 60, MOST_BARS = 5;
 const selection = {rows: [], asked: [], cell: null, what: "", active: false};
 
 function selectRows(rows, what = "", cell = null) {
+  if (!map.source) return;  // the matrix is there before the map
   const shown = filters.keep ? rows.filter(keeps) : rows;
   selection.pending = {what, cell, asked: [...rows]};
   map.source.selected.indices = shown;  // comes back through selectionChanged, as a lasso's does
