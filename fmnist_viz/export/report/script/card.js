@@ -31,6 +31,7 @@ function openCard(i, list = []) {
 // The dialog says later that it was closed (or was closed by Escape); by then another image may be open in it.
 function closeCard() {
   if (byId("card").open) byId("card").close();
+  if (card.row !== null) markSpot(null);
   card.row = null;
   saveView();
 }
@@ -45,7 +46,7 @@ function fillCard() {
   byId("card-facts").replaceChildren(
     ...fact("true", swatch(data.labels[i]), " ", bdi(data.labels[i])),
     ...(predicted ? fact("predicted", swatch(data.predictions[i]), " ", bdi(data.predictions[i]), wrong(i) ? " ✗ wrong" : " ✓ right") : []),
-    ...(sure ? [...fact("confidence", `${percent(data.confidence[i])} %`), ...fact("margin", data.margin[i].toFixed(3))] : []), ...local);
+    ...(sure ? [...fact("confidence", `${percent(data.confidence[i])} %`), ...fact("margin", data.margin[i].toFixed(3).replace("-", "−"))] : []), ...local);
   fillBars(i);
   fillNear();
   fillPlaces(i);
@@ -115,5 +116,5 @@ function bindCard() {
     const step = {ArrowRight: 1, ArrowLeft: -1}[event.key];
     if (step && !event.target.closest("select, .thumb")) stepCard(step);
   });
-  dialog.addEventListener("close", () => { if (!dialog.open) closeCard(); });
+  dialog.addEventListener("close", () => { if (!dialog.open && card.row !== null) closeCard(); });
 }

@@ -28,12 +28,28 @@ function bindLinks() {
   });
 }
 
-// On paper the map keeps the size that its canvas has, scaled to the page's width.
-function sizeForPaper() {
-  const stage = byId("stage"), root = document.documentElement.style;
-  root.setProperty("--stage-width", `${stage.offsetWidth}px`);
-  root.setProperty("--stage-height", `${stage.offsetHeight}px`);
-  root.setProperty("--stage-zoom", Math.min(1, 660 / stage.offsetWidth).toFixed(3));
+// On paper a picture stands for the map: its canvas would be cut, and the names would lose their places.
+function drawForPaper() {
+  const stage = byId("stage"), picture = element("canvas"), pen = picture.getContext("2d"), scale = 2, frame = stage.getBoundingClientRect();
+  const drawn = Bokeh.index.find_one(map.figure)?.export("png", true)?.canvas;
+  if (!drawn || !frame.width || !byId("map-note").hidden) return;
+  picture.width = frame.width * scale;
+  picture.height = frame.height * scale;
+  pen.fillStyle = "#fff";
+  pen.fillRect(0, 0, picture.width, picture.height);
+  pen.drawImage(drawn, 0, 0, picture.width, picture.height);
+  pen.scale(scale, scale);
+  pen.font = "600 12px system-ui, sans-serif";
+  pen.lineWidth = 3;
+  for (const box of nameBoxes ?? []) if (box.style.visibility === "visible") {
+    const at = box.querySelector("bdi").getBoundingClientRect(), name = box.querySelector("bdi").textContent;
+    pen.strokeStyle = "#fff";
+    pen.fillStyle = "#1c2026";
+    pen.strokeText(name, at.left - frame.left, at.bottom - frame.top - 4);
+    pen.fillText(name, at.left - frame.left, at.bottom - frame.top - 4);
+  }
+  byId("paper").src = picture.toDataURL("image/png");
+  byId("paper").hidden = false;
 }
 
 async function start() {
@@ -55,7 +71,7 @@ async function start() {
   darkSystem.addEventListener("change", applyTheme);
   byId("theme").addEventListener("click", () => { setTheme(isDark() ? "light" : "dark"); });
   watchMap();
-  addEventListener("beforeprint", sizeForPaper);
+  addEventListener("beforeprint", drawForPaper);
   bindReach();
   bindFilters();
   bindCard();
@@ -82,6 +98,7 @@ window.fmnistViz = {
   open: (id) => openCard(data.ids.indexOf(id)),
   kept: () => [...data.ids.keys()].filter(keeps).map((i) => data.ids[i]),
   probabilities: (id) => probabilitiesOf(data.ids.indexOf(id)),
+  packing: (rows) => unpackRows(packRows(rows)),
   ladder: (side = 2) => ({at: ladder.at, pair: ladder.pair, places: Array.from({length: ladder.points ?? 0}, (_, i) => placeOnLadder(i, side))}),
   state: () => ({representation: data.representations[map.representation]?.name, method: map.method, color: map.by, cell: selection.cell, rows: [...selection.rows], card: card.row === null ? null : data.ids[card.row], filters: filterWords(), links: map.links.data.x0.length,
     fields: {x: map.points.glyph.x.field, y: map.points.glyph.y.field, color: map.points.glyph.fill_color.field}}),
