@@ -64,7 +64,11 @@ function bindWalls() {
     showTip(i, at.right, at.top);
     markSpot(i);
   };
-  const leave = (event) => { if (thumbOf(event) && !thumbOf(event).closest("#card")) { hideTip(); markSpot(null); } };
+  const leave = (event) => {
+    if (!thumbOf(event) || thumbOf(event).closest("#card")) return;
+    hideTip();
+    if (!byId("card").open) markSpot(null);  // it came over the wall: its image stays ringed
+  };
   document.addEventListener("pointerover", show);
   document.addEventListener("focusin", (event) => { if (event.target.matches?.(":focus-visible")) show(event); });
   document.addEventListener("pointerout", leave);
