@@ -49,6 +49,7 @@ function setFilters(given) {
   map.kept.indices = filters.keep ? kept : null;
   map.rest.indices = rest;
   map.wrongRows.indices = map.allWrong.filter(keeps);
+  map.points.nonselection_glyph.fill_alpha = {value: filters.keep ? 0.35 : 0.1};  // what passes is told from the grey, selected or not
   showFilters();
   selectRows(selection.asked, selection.what, selection.cell);
   drawLadder();
