@@ -19,6 +19,7 @@ FAULTS = """
   const walker = document.createTreeWalker(document.querySelector(root), NodeFilter.SHOW_TEXT);
   for (let node = walker.nextNode(); node; node = walker.nextNode()) {
     if (!node.textContent.trim() || ['SCRIPT', 'STYLE', 'OPTION', 'TITLE', 'title', 'NOSCRIPT'].includes(node.parentElement.tagName)) continue;
+    if (!node.parentElement.checkVisibility()) continue;  // in a folded part
     const range = document.createRange();
     range.selectNodeContents(node);
     for (const rect of range.getClientRects()) {
