@@ -25,6 +25,7 @@ function bindLadder() {
   canvas.addEventListener("pointerleave", hideTip);
   canvas.addEventListener("click", (event) => { const i = nearestOnLadder(event); if (i !== null) selectRows([ladder.rows[i]], "Chosen on the layer ladder."); });
   new ResizeObserver(drawLadder).observe(canvas);
+  byId("ladder").addEventListener("contentvisibilityautostatechange", (event) => { if (!event.skipped) drawLadder(); });
   map.source.selected.properties.indices.change.connect(drawLadder);
   if (ladder.pairs.length) bindPairs();
   moveLadder(0);
@@ -76,7 +77,8 @@ function placeOnLadder(i, side) {
 }
 
 function drawLadder() {
-  if (!byId("ladder")) return;
+  // far from the screen it is drawn when it comes near
+  if (!byId("ladder")?.querySelector("canvas").checkVisibility({contentVisibilityAuto: true})) return;
   const canvas = byId("ladder-canvas"), side = canvas.clientWidth, scale = devicePixelRatio || 1;
   if (!side || !ladder.xy) return;
   if (canvas.width !== Math.round(side * scale)) canvas.width = canvas.height = Math.round(side * scale);

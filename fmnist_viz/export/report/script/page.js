@@ -5,6 +5,7 @@ const isDark = () => (document.documentElement.dataset.theme ?? (darkSystem.matc
 function applyTheme() {
   const ink = getComputedStyle(document.documentElement).getPropertyValue("--ink").trim();
   byId("theme").setAttribute("aria-pressed", isDark());
+  if (ladder.xy) drawLadder();
   for (const renderer of [map.errors, map.ring, map.lines])
     for (const glyph of [renderer.glyph, renderer.selection_glyph, renderer.nonselection_glyph]) if (glyph && glyph.type) glyph.line_color = {value: ink};
 }
