@@ -16,6 +16,7 @@ _HOMES = {
     "Request": "fmnist_viz.pipeline.request",
     "RunConfig": "fmnist_viz.pipeline.config",
     "verify": "fmnist_viz.pipeline.folder",
+    "open_run": "fmnist_viz.pipeline.opened",
     "compare": "fmnist_viz.pipeline.comparison",
     "confusion_analysis": "fmnist_viz.pipeline.confusion_analysis",
     "ConfusionAnalysis": "fmnist_viz.pipeline.confusion_analysis",

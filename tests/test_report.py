@@ -384,9 +384,25 @@ def test_hostile_names_are_text(browser: Any, content: ReportContent, tmp_path: 
     o = Opened(browser, tmp_path / "hostile.html")
     o.page.evaluate("fmnistViz.select(0, 6)")
     o.page.hover("#wall .thumb")
+    o.page.select_option("#filter-truth", "0")
+    o.page.select_option("#filter-taken", "6")
+    o.page.click("#wall .thumb >> nth=0")
+    assert o.page.inner_text("#filter-chips button >> nth=0").startswith(f"true: {visible(bad)}")
+    assert o.page.inner_text("#card-facts dd >> nth=0").strip() == visible(bad)
+    assert o.page.inner_text(".places-row p") == bad and visible(bad) in o.page.inner_text("#card-bars")
+    address = o.page.evaluate("new Promise((done) => setTimeout(() => done(location.hash), 50))")
+    assert "true=0&predicted=6" in address and "card=test" in address
+    o.page.evaluate("location.hash = ''")
+    o.page.wait_for_function("() => !fmnistViz.state().filters")
+    o.page.evaluate("text => { location.hash = text; }", f"{address}&layer={bad}&split={bad}")
+    o.page.wait_for_function("() => fmnistViz.state().card !== null")
+    o.page.keyboard.press("Escape")
+    o.page.fill("#find", bad)
+    o.page.press("#find", "Enter")
     o.page.wait_for_timeout(200)
     assert o.page.evaluate("window.hacked") is None
-    assert o.page.locator("img").count() == 0
+    assert o.page.locator("img:not(#paper)").count() == 0
+    assert bad in o.page.inner_text("#summary") or "It errs most on" in o.page.inner_text("#summary")
     assert o.page.locator("b").count() == 0
     rows = o.page.eval_on_selector_all(".row-name bdi", "all => all.map((e) => e.textContent)")
     assert rows == [visible(name) for name in HOSTILE]

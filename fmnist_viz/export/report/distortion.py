@@ -11,7 +11,7 @@ from fmnist_viz.display.distortion import CORNERS
 from fmnist_viz.export.report.content import ReportContent
 
 MOST, LEAST = 10, 3  # lines from a point to its true neighbours; fewer than three would show nothing
-NEAR_BYTES = 1_000_000  # of the page, for the true neighbours of all representations together
+NEAR_BYTES = 12_000_000  # of the page, for the true neighbours of all representations together
 
 
 def near_count(n: int, representations: int) -> int:

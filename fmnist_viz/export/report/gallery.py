@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from fmnist_viz.export.pictures import NETWORK, PREDICTIONS, Shot
 
 TITLES = {NETWORK: "What the network is and how it learned", PREDICTIONS: "Predictions"}
+NAMES = {NETWORK: "Network", PREDICTIONS: "Predictions"}  # in the navigation
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,7 @@ class Drawing:
 class Gallery:
     section: str
     title: str
+    nav: str
     pictures: tuple[Drawing, ...]
 
 
@@ -38,5 +40,5 @@ def _drawing(shot: Shot) -> Drawing:
 
 def galleries(shots: Sequence[Shot]) -> list[Gallery]:
     """The sections that have drawings, in their order."""
-    found = ((section, title, tuple(_drawing(s) for s in shots if s.section == section)) for section, title in TITLES.items())
-    return [Gallery(*parts) for parts in found if parts[2]]
+    found = ((section, title, NAMES[section], tuple(_drawing(s) for s in shots if s.section == section)) for section, title in TITLES.items())
+    return [Gallery(*parts) for parts in found if parts[3]]

@@ -12,7 +12,7 @@ import numpy as np
 from fmnist_viz.analysis.confusion import Confusion, confusion
 from fmnist_viz.core.palette import NEUTRAL, class_colors
 from fmnist_viz.core.store import write_file
-from fmnist_viz.export.document import environment, stylesheet
+from fmnist_viz.export.document import environment
 from fmnist_viz.export.report.calibration import calibration_section
 from fmnist_viz.export.report.content import ReportContent
 from fmnist_viz.export.report.curves import curve_panels
@@ -22,9 +22,13 @@ from fmnist_viz.export.report.gallery import galleries
 from fmnist_viz.export.report.ladder import ladder_section
 from fmnist_viz.export.report.maptable import is_map_table, map_table
 from fmnist_viz.export.report.matrix import matrix_context, matrix_data
+from fmnist_viz.export.report.probabilities import probability_index
 from fmnist_viz.export.report.readings import curves_reading, layers_reading, table_reading
+from fmnist_viz.export.report.reduced import reductions, sheet_room
 from fmnist_viz.export.report.scatter import RIGHT_OR_WRONG, map_columns, map_index, map_item, method_order
+from fmnist_viz.export.report.sections import sections
 from fmnist_viz.export.report.sheet import ThumbnailSheets, thumbnail_sheets
+from fmnist_viz.export.report.summary import summary
 from fmnist_viz.export.report.table import Table, layer_table, table_of
 from fmnist_viz.export.report.weightmap import weight_maps
 from fmnist_viz.projection.caption import METHOD_NAMES
@@ -35,8 +39,11 @@ POLICY = (
     "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:; font-src data:; "
     "connect-src 'none'; base-uri 'none'; form-action 'none'"
 )
-STYLES = ("matrix", "calibration")  # after page.css
-SCRIPTS = ("data", "distortion", "tip", "map", "names", "matrix", "selection", "tables", "ladder", "film", "calibration", "page")
+STYLES = ("page", "matrix", "calibration", "filters", "card", "narrow", "print")
+SCRIPTS = (
+    *("data", "distortion", "tip", "map", "shapes", "reach", "names", "matrix", "filters", "selection", "wall", "download", "card", "places"),
+    *("search", "tables", "ladder", "film", "calibration", "address", "page"),
+)  # fmt: skip
 
 
 def write_report(path: Path, content: ReportContent) -> None:
@@ -61,16 +68,27 @@ def _context(content: ReportContent) -> dict[str, Any]:
     counted = None if content.predictions is None else Confusion(confusion(content.predictions).counts, content.class_names)
     columns = map_columns(content)
     distortion = distortion_index(content)
-    sheets = thumbnail_sheets(content.images)
+    probabilities = probability_index(content.predictions)
+    near = distortion["count"] if distortion["near"] else 0
+    sheets = thumbnail_sheets(content.images, sheet_room(content, columns, _size([distortion, probabilities])))
     return {
         "content": content,
         "title": content.title,
         "warnings": content.warnings,
         "policy": POLICY,
-        "css": Markup("\n".join([stylesheet(HERE), *((HERE / f"{name}.css").read_text(encoding="utf-8") for name in STYLES)])),
+        "css": Markup("\n".join((HERE / f"{name}.css").read_text(encoding="utf-8") for name in STYLES)),
         "bokeh_js": [Markup(text) for text in _bokeh_scripts()],
         "script": Markup("\n".join((HERE / "script" / f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS)),
-        "data": {**_data(content, map_index(content, columns), sheets), "distortion": distortion, "matrix": matrix_data(counted)},
+        "data": {
+            **_data(content, map_index(content, columns), sheets),
+            "distortion": distortion,
+            "probabilities": probabilities,
+            "matrix": matrix_data(counted),
+        },
+        "sections": sections,
+        "summary": summary(content, counted),
+        "reduced": reductions(content, sheets, near, probabilities),
+        "splits": _splits(content),
         "figure": map_item(content, columns),
         "sheets": [Markup(base64.b64encode(sheet).decode()) for sheet in sheets.sheets],
         "panels": curve_panels(content.history, content.watched),
@@ -90,9 +108,22 @@ def _context(content: ReportContent) -> dict[str, Any]:
         "counted": counted is not None,
         "has_proba": content.predictions is not None and content.predictions.has_proba,
         "has_distortion": bool(distortion["maps"]),
-        "near_count": distortion["count"] if distortion["near"] else 0,
+        "near_count": near,
         **({"top_pairs": []} if counted is None else matrix_context(counted)),
     }
+
+
+def _size(value: Any) -> int:
+    """Characters of the texts in nested mappings and lists."""
+    if isinstance(value, dict):
+        return sum(map(_size, value.values()))
+    return len(value) if isinstance(value, str) else sum(map(_size, value)) if isinstance(value, (list, tuple)) else 8
+
+
+def _splits(content: ReportContent) -> list[str]:
+    """The splits that the sample ids speak of (``test/17``), as they are shown; fewer than two are nothing to choose from."""
+    found = dict.fromkeys(name.rpartition("/")[0] for name in content.images.sample_ids.tolist())
+    return list(found) if 1 < len(found) <= 20 else []
 
 
 def _tables(content: ReportContent) -> list[tuple[str, Table, Sequence[str], str]]:

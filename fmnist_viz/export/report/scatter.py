@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fmnist_viz.core.palette import WRONG, class_colors
+from fmnist_viz.core.palette import NEUTRAL, WRONG, class_colors
 from fmnist_viz.export.report.content import ReportContent, aligned
 from fmnist_viz.projection.caption import METHOD_NAMES, parameter_text, reading, score_text
 
@@ -101,7 +101,7 @@ def point_size(n: int) -> float:
 def map_item(content: ReportContent, columns: dict[str, NDArray[np.float32]]) -> dict[str, Any]:
     """The figure as the JSON that `Bokeh.embed.embed_item` takes, equal for equal content.
 
-    The names "map", "source", "points", "errors", "spot" and "hover" ... are what the page's script binds to.
+    The names "map", "source", "points", "rest", "errors", "spot" and "hover" ... are what the page's script binds to.
     """
     from bokeh.embed import json_item
 
@@ -125,13 +125,16 @@ def _figure(content: ReportContent, columns: dict[str, NDArray[np.float32]]) -> 
     f.grid.visible = False
     size = point_size(n)
     dot: dict[str, Any] = {"x": x, "y": y, "fill_color": "color_class", "line_color": None}
+    grey: dict[str, Any] = {**dot, "size": size, "fill_color": NEUTRAL, "fill_alpha": 0.13}
+    rest = CDSView(filter=IndexFilter(indices=[], name="rest_rows"))  # what the filters leave out
+    f.add_glyph(source, Scatter(**grey), selection_glyph=Scatter(**grey), nonselection_glyph=Scatter(**grey), view=rest, name="rest")
     points = f.add_glyph(
         source, Scatter(size=size, fill_alpha=0.7, **dot), selection_glyph=Scatter(size=size + 2, fill_alpha=0.95, **dot),
-        nonselection_glyph=Scatter(size=size, fill_alpha=0.1, **dot), name="points",
+        nonselection_glyph=Scatter(size=size, fill_alpha=0.1, **dot), view=CDSView(filter=IndexFilter(name="kept_rows")), name="points",
     )  # fmt: skip
     ring: dict[str, Any] = {"x": x, "y": y, "size": size + 3, "fill_color": None, "line_color": "#1c2026", "line_width": 1}
     wrong = [] if content.predictions is None else np.flatnonzero(~content.predictions.correct).tolist()
-    errors = CDSView(filter=IndexFilter(indices=wrong))
+    errors = CDSView(filter=IndexFilter(indices=wrong, name="wrong_rows"))
     f.add_glyph(
         source, Scatter(line_alpha=0.55, **ring), selection_glyph=Scatter(line_alpha=0.9, **{**ring, "size": size + 5}),
         nonselection_glyph=Scatter(line_alpha=0.2, **ring),
@@ -146,12 +149,12 @@ def _figure(content: ReportContent, columns: dict[str, NDArray[np.float32]]) -> 
 
 
 def _add_tools(f: Any, points: Any) -> None:
-    from bokeh.models import BoxSelectTool, HoverTool, LassoSelectTool, PanTool, TapTool, WheelZoomTool
+    from bokeh.models import BoxSelectTool, HoverTool, LassoSelectTool, PanTool, WheelZoomTool
 
     lasso = LassoSelectTool(renderers=[points], continuous=False, name="lasso")
     f.add_tools(
         lasso, BoxSelectTool(renderers=[points], continuous=False, name="box"), PanTool(name="pan"), WheelZoomTool(name="wheel", modifiers="ctrl"),
-        TapTool(renderers=[points], name="tap"), HoverTool(renderers=[points], tooltips=None, name="hover"),
+        HoverTool(renderers=[points], tooltips=None, name="hover"),
     )  # fmt: skip
     f.toolbar.active_drag = lasso
     f.toolbar.active_scroll = f.select_one({"name": "wheel"})

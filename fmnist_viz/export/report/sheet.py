@@ -15,17 +15,23 @@ from fmnist_viz.core.types import LabeledImages
 SIDE = 4096
 LARGEST_THUMB = 64
 QUALITY = 60
+SIDES = (64, 48, 32, 24, 16)  # px a side to fall back to where the sheets would grow too large
+SAMPLE = 512  # thumbnails whose size stands for that of all
 BLANK = 28  # px a side of the tile in its class's colour that stands for an image without pixels
 
 
 @dataclass(frozen=True)
 class ThumbnailSheets:
-    """`sheets` are WebP files; image i is on sheet i // per_sheet, there in row-major order, `columns` to a row, `thumb` px a side."""
+    """`sheets` are WebP files; image i is on sheet i // per_sheet, there in row-major order, `columns` to a row, `thumb` px a side.
+
+    `reduced` says in a sentence what had to be given up to stay within the room; else empty.
+    """
 
     sheets: tuple[bytes, ...]
     thumb: int
     columns: int
     per_sheet: int
+    reduced: str = ""
 
 
 def _square(image: NDArray[np.uint8], thumb: int) -> NDArray[np.uint8]:
@@ -45,11 +51,11 @@ def _square(image: NDArray[np.uint8], thumb: int) -> NDArray[np.uint8]:
     return out
 
 
-def thumbnails(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """uint8 (n, h, w, c) as squares of at most 64 px, uint8 (n, t, t, c): grey ones dark on white, as in the articles."""
+def thumbnails(images: NDArray[np.uint8], largest: int = LARGEST_THUMB) -> NDArray[np.uint8]:
+    """uint8 (n, h, w, c) as squares of at most `largest` px, uint8 (n, t, t, c): grey ones dark on white, as in the articles."""
     _, h, w, c = images.shape
     shown = 255 - images if c == 1 else images
-    thumb = min(max(h, w), LARGEST_THUMB)
+    thumb = min(max(h, w), largest)
     if h == w == thumb:
         return shown
     return np.stack([_square(image, thumb) for image in shown])
@@ -68,13 +74,29 @@ def _webp(tiles: NDArray[np.uint8], columns: int) -> bytes:
     return out.getvalue()
 
 
-def thumbnail_sheets(images: LabeledImages) -> ThumbnailSheets:
-    """Draw every image once; sheets are as square as the number of images allows. No sheets where there are no pixels."""
+def _fitting(images: NDArray[np.uint8], room: int) -> int:
+    """The largest side whose sheets are expected to fit, px; 0 where none does. Judged by evenly spaced images, WebP having little to share between them."""
+    whole = min(max(images.shape[1:3]), LARGEST_THUMB)
+    some = images[np.linspace(0, len(images) - 1, min(SAMPLE, len(images))).astype(int)]
+    for side in (whole, *(s for s in SIDES if s < whole)):
+        if len(_webp(thumbnails(some, side), max(1, int(np.sqrt(len(some)))))) / len(some) * len(images) <= room:
+            return side
+    return 0
+
+
+def thumbnail_sheets(images: LabeledImages, room: int = 1 << 40) -> ThumbnailSheets:
+    """Draw every image once; sheets are as square as the number of images allows, and take about `room` bytes at most: else thumbnails are made smaller,
+    or left out. No sheets where there are no pixels.
+    """
     if not images.pictured:
         return ThumbnailSheets((), BLANK, 1, 1)
-    tiles = thumbnails(images.images)
-    n, thumb = len(tiles), tiles.shape[1]
+    n, whole = len(images), min(max(images.images.shape[1:3]), LARGEST_THUMB)
+    thumb = _fitting(images.images, room)
+    if not thumb:
+        return ThumbnailSheets((), BLANK, 1, 1, "The images themselves are left out: even at 16 px they would make the page too large.")
+    reduced = f"Thumbnails are {thumb} px a side instead of {whole}." if thumb < whole else ""
+    tiles = thumbnails(images.images, thumb)
     columns = min(int(np.ceil(np.sqrt(n))), SIDE // thumb)
     per_sheet = columns * (SIDE // thumb)
     sheets = tuple(_webp(tiles[start : start + per_sheet], columns) for start in range(0, n, per_sheet))
-    return ThumbnailSheets(sheets, thumb, columns, per_sheet)
+    return ThumbnailSheets(sheets, thumb, columns, per_sheet, reduced)

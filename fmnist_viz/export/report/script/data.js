@@ -28,10 +28,10 @@ const slug = (text, otherwise) => text.normalize("NFKC").replace(/[^\p{L}\p{N}]+
 
 // A name of a class: isolated, so that a right-to-left name cannot turn around the words beside it.
 const bdi = (k) => element("bdi", {}, data.classes[k]);
-const swatch = (k) => { const i = element("i", {class: "swatch"}); i.style.background = data.colors[k]; return i; };
+const swatch = (k) => { const i = element("i", {class: "swatch", "data-shape": k % 10}); i.style.background = data.colors[k]; return i; };
 
 // The sheets of thumbnails. Chromium cuts a custom property at 2 MB, so it gets a short blob: URL and not the data.
-const sheetsReady = Promise.all([...document.querySelectorAll("script.sheet")].map((block, k) => {
+const readSheets = () => Promise.all([...document.querySelectorAll("script.sheet")].map((block, k) => {
   const bytes = Uint8Array.from(atob(block.textContent.trim()), (c) => c.charCodeAt(0));
   const url = URL.createObjectURL(new Blob([bytes], {type: "image/webp"}));
   document.documentElement.style.setProperty(`--sheet-${k}`, `url("${url}")`);

@@ -25,6 +25,7 @@ function bindLadder() {
   canvas.addEventListener("pointerleave", hideTip);
   canvas.addEventListener("click", (event) => { const i = nearestOnLadder(event); if (i !== null) selectRows([ladder.rows[i]], "Chosen on the layer ladder."); });
   new ResizeObserver(drawLadder).observe(canvas);
+  byId("ladder").addEventListener("contentvisibilityautostatechange", (event) => { if (!event.skipped) drawLadder(); });
   map.source.selected.properties.indices.change.connect(drawLadder);
   if (ladder.pairs.length) bindPairs();
   moveLadder(0);
@@ -76,6 +77,8 @@ function placeOnLadder(i, side) {
 }
 
 function drawLadder() {
+  // far from the screen it is drawn when it comes near
+  if (!byId("ladder")?.querySelector("canvas").checkVisibility({contentVisibilityAuto: true})) return;
   const canvas = byId("ladder-canvas"), side = canvas.clientWidth, scale = devicePixelRatio || 1;
   if (!side || !ladder.xy) return;
   if (canvas.width !== Math.round(side * scale)) canvas.width = canvas.height = Math.round(side * scale);
@@ -83,13 +86,13 @@ function drawLadder() {
   pen.setTransform(scale, 0, 0, scale, 0, 0);
   pen.clearRect(0, 0, side, side);
   const chosen = selection.active ? new Set(selection.rows) : null, shown = ladder.pair;
-  const bright = (row) => !shown || data.labels[row] === shown.a || data.labels[row] === shown.b;
-  for (const pass of shown ? [false, true] : [true]) for (const i of ladder.order) {
+  const bright = (row) => keeps(row) && (!shown || data.labels[row] === shown.a || data.labels[row] === shown.b);
+  for (const pass of shown || filters.keep ? [false, true] : [true]) for (const i of ladder.order) {
     const row = ladder.rows[i];
     if (bright(row) !== pass) continue;
     const [x, y] = placeOnLadder(i, side);
     pen.globalAlpha = pass ? 0.8 : 0.12;
-    pen.fillStyle = data.colors[data.labels[row]];
+    pen.fillStyle = keeps(row) ? data.colors[data.labels[row]] : "#9aa1aa";
     pen.beginPath();
     pen.arc(x, y, radius, 0, 2 * Math.PI);
     pen.fill();

@@ -1,5 +1,5 @@
 // The map: switching layer, method or colour changes the names of the glyphs' fields; the one source, and with it the selection, stays.
-const map = {representation: 0, method: ["tsne", "umap", "pca"].find((m) => data.methods.includes(m)) ?? data.methods[0], by: "class", moved: false};
+const map = {representation: 0, method: ["tsne", "umap", "pca"].find((m) => data.methods.includes(m)) ?? data.methods[0], by: "class", moved: false, shaped: false};
 
 function bindMap() {
   const doc = Bokeh.documents[0], named = (name) => doc.get_model_by_name(name);
@@ -12,7 +12,11 @@ function bindMap() {
   map.links = named("links");
   map.lines = named("link_lines");
   map.tools = {lasso: named("lasso"), box: named("box"), pan: named("pan")};
-  map.glyphs = [map.points, map.errors].flatMap((r) => [r.glyph, r.selection_glyph, r.nonselection_glyph]).filter((g) => g && g.type);
+  [map.kept, map.rest, map.wrongRows] = ["kept_rows", "rest_rows", "wrong_rows"].map(named);
+  map.allWrong = [...map.wrongRows.indices];
+  const glyphs = (...renderers) => [...new Set(renderers.flatMap((r) => [r.glyph, r.selection_glyph, r.nonselection_glyph]).filter((g) => g && g.type))];
+  map.dots = glyphs(map.points, named("rest"));
+  map.glyphs = [...map.dots, ...glyphs(map.errors)];
 }
 
 const shownMap = () => data.representations[map.representation]?.maps[map.method];
@@ -42,8 +46,10 @@ function showMap(representation = map.representation, method = map.method) {
   byId("color").querySelector('[value="distortion"]')?.toggleAttribute("disabled", !map.local);
   if (map.by === "distortion") colorMap(map.local ? "distortion" : "class");
   map.spot.data = {x: [], y: []};
+  reach.cursor = null;
   showLinks();
   fitMap();
+  saveView();
 }
 
 function colorMap(by) {
@@ -51,10 +57,12 @@ function colorMap(by) {
   byId("color").value = by;
   if (by === "distortion") fillDistortion();
   for (const r of [map.points]) for (const g of [r.glyph, r.selection_glyph, r.nonselection_glyph]) g.fill_color = {field: `color_${by}`};
-  const legend = byId("legend"), chip = (color, text) => { const i = element("i"); i.style.background = color; return element("span", {class: "chip"}, i, text); };
+  if (map.shaped) shapeMap();
+  saveView();
+  const legend = byId("legend"), chip = (color, text, shape = 0) => { const i = element("i", {"data-shape": shape}); i.style.background = color; return element("span", {class: "chip"}, i, text); };
   legend.hidden = !["correct", "confidence", "distortion"].includes(by);
   if (by === "distortion") legend.replaceChildren(distortionKey());
-  if (by === "correct") legend.replaceChildren(chip(data.rightOrWrong[0], "right"), chip(data.rightOrWrong[1], "wrong"));
+  if (by === "correct") legend.replaceChildren(chip(data.rightOrWrong[0], "right"), chip(data.rightOrWrong[1], "wrong", 2));
   if (by === "confidence") legend.replaceChildren("confidence", element("span", {class: "scale"}, element("i", {class: "ramp"}),
     element("span", {class: "ticks"}, ...["0", "0.5", "1"].map((text) => element("span", {}, text)))));
 }
@@ -64,14 +72,7 @@ function fitMap() {
   const shown = shownMap(), stage = byId("stage");
   map.moved = false;
   if (!shown || shown.note || !stage.clientWidth) return placeNames();
-  let box = [Infinity, -Infinity, Infinity, -Infinity];
-  const xs = map.source.get_column(shown.x), ys = map.source.get_column(shown.y);
-  for (let i = 0; i < xs.length; i++) {
-    if (xs[i] < box[0]) box[0] = xs[i];
-    if (xs[i] > box[1]) box[1] = xs[i];
-    if (ys[i] < box[2]) box[2] = ys[i];
-    if (ys[i] > box[3]) box[3] = ys[i];
-  }
+  const box = mapBox(shown);
   const unit = 1.08 * Math.max((box[1] - box[0]) / stage.clientWidth, (box[3] - box[2]) / stage.clientHeight) || 1 / stage.clientWidth;
   setRanges((box[0] + box[1]) / 2, (box[2] + box[3]) / 2, unit);
 }
@@ -80,6 +81,12 @@ function setRanges(x, y, unit) {
   const stage = byId("stage"), w = unit * stage.clientWidth / 2, h = unit * stage.clientHeight / 2;
   map.figure.x_range.setv({start: x - w, end: x + w});
   map.figure.y_range.setv({start: y - h, end: y + h});
+}
+
+function showRings(on) {
+  byId("rings").checked = on;
+  map.errors.visible = on;
+  saveView();
 }
 
 function zoomMap(factor) {
@@ -134,10 +141,11 @@ function buildMapControls() {
     byId("method-tabs").append(button);
   });
   byId("color").addEventListener("change", (event) => colorMap(event.target.value));
-  byId("rings").addEventListener("change", (event) => { map.errors.visible = event.target.checked; });
-  for (const button of byId("drag").children) button.addEventListener("click", () => {
+  byId("rings").addEventListener("change", (event) => showRings(event.target.checked));
+  byId("shapes").addEventListener("change", (event) => shapeMap(event.target.checked));
+  for (const button of byId("drag").querySelectorAll("[data-tool]")) button.addEventListener("click", () => {
     map.tools[button.dataset.tool].active = true;
-    for (const other of byId("drag").children) other.setAttribute("aria-pressed", other === button);
+    for (const other of byId("drag").querySelectorAll("[data-tool]")) other.setAttribute("aria-pressed", other === button);
   });
   byId("zoom-in").addEventListener("click", () => zoomMap(1 / 1.5));
   byId("zoom-out").addEventListener("click", () => zoomMap(1.5));

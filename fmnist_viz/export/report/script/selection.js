@@ -1,11 +1,13 @@
 // The selection: what was chosen in the matrix, on the map or in a table; always the source's own list of rows.
 const MOST_THUMBS = 400, IDLE_THUMBS = 60, MOST_BARS = 5;
-const selection = {rows: [], cell: null, what: "", active: false};
+const selection = {rows: [], asked: [], cell: null, what: "", active: false};
 
 function selectRows(rows, what = "", cell = null) {
-  selection.pending = {what, cell};
-  map.source.selected.indices = rows;  // comes back through selectionChanged, as a lasso's does
-  if (selection.pending) selectionChanged(rows);  // equal to what was selected: Bokeh is silent then
+  if (!map.source) return;  // the matrix is there before the map
+  const shown = filters.keep ? rows.filter(keeps) : rows;
+  selection.pending = {what, cell, asked: [...rows]};
+  map.source.selected.indices = shown;  // comes back through selectionChanged, as a lasso's does
+  if (selection.pending) selectionChanged(shown);  // equal to what was selected: Bokeh is silent then
 }
 
 function selectCell(t, p) {
@@ -17,12 +19,13 @@ function selectCell(t, p) {
 function clearSelection() { selectRows([], "", null); }
 
 function selectionChanged(rows) {
-  const asked = selection.pending ?? {what: rows.length ? "Marked on the map." : "", cell: null};
+  const asked = selection.pending ?? {what: rows.length ? "Marked on the map." : "", cell: null, asked: rows};
   selection.pending = null;
-  Object.assign(selection, {rows: rows.sort((a, b) => a - b), what: asked.what, cell: asked.cell, active: rows.length > 0 || asked.cell !== null});
+  Object.assign(selection, {rows: rows.sort((a, b) => a - b), asked: [...asked.asked].sort((a, b) => a - b), what: asked.what, cell: asked.cell, active: asked.asked.length > 0 || asked.cell !== null});
   pressCell(asked.cell);
   showLinks();
   showSelection();
+  saveView();
 }
 
 // Wrong ones from "barely" to "confidently wrong", then right ones from "barely" to "surely right".
@@ -43,8 +46,15 @@ function showSelection() {
   byId("clear").disabled = !active;
   byId("export").disabled = !rows.length;
   if (!active) return showIdle();
-  byId("selection-what").textContent = selection.what;
-  byId("selection-bars").replaceChildren(...(rows.length ? [bars("They are", rows, data.labels), ...(predicted ? [bars("Taken for", rows, data.predictions)] : [])] : []));
+  const hidden = selection.asked.length - rows.length;
+  byId("selection-what").textContent = `${selection.what}${hidden ? ` ${number(hidden)} more do not pass the filters.` : ""}`;
+  byId("selection-bars").replaceChildren(...composition(rows));
+  byId("wall").replaceChildren(...wallParts(rows));
+  byId("wall").scrollTop = 0;
+}
+
+// The composition of some images and their pictures.
+function wallParts(rows) {
   const [bad, good] = wallOrder(rows);
   const badLimit = Math.min(bad.length, good.length ? Math.max(MOST_THUMBS - good.length, Math.round(MOST_THUMBS * 0.75)) : MOST_THUMBS);
   const badShown = spaced(bad, badLimit), goodShown = spaced(good, MOST_THUMBS - badShown.length);
@@ -54,37 +64,25 @@ function showSelection() {
   if (bad.length) parts.push(wallPart(`Wrong${sure ? ": barely → confidently" : ""} (${number(bad.length)})`, badShown));
   if (good.length) parts.push(wallPart(`${predicted ? `Right${sure ? ": barely → surely" : ""}` : "Images"} (${number(good.length)})`, goodShown));
   if (!rows.length) parts.push(element("p", {class: "note"}, "There is no such image."));
-  byId("wall").replaceChildren(...parts);
-  byId("wall").scrollTop = 0;
+  return parts;
 }
+
+const composition = (rows) => rows.length ? [bars("They are", rows, data.labels), ...(predicted ? [bars("Taken for", rows, data.predictions)] : [])] : [];
 
 // On a narrow screen the selection is below the matrix and the map: a button leads there for as long as it is out of sight.
 function showJump() { byId("jump").hidden = !selection.active || selection.inSight; }
 
 function showIdle() {
+  if (filters.keep) {
+    const rows = [...data.labels.keys()].filter(keeps);
+    byId("selection-what").textContent = `Nothing is selected. These are the ${number(rows.length)} images that pass the filters.`;
+    byId("selection-bars").replaceChildren(...composition(rows));
+    return void byId("wall").replaceChildren(...wallParts(rows));
+  }
   const all = [...data.labels.keys()].filter(wrong).sort((a, b) => (sure ? data.margin[b] - data.margin[a] : 0) || a - b);
   byId("selection-what").textContent = `Nothing is selected. ${predicted ? "Choose a cell of the matrix, or draw" : "Draw"} around points on the map.`;
   byId("selection-bars").replaceChildren();
   byId("wall").replaceChildren(!predicted ? "" : all.length ? wallPart(sure ? "Most confidently wrong of all" : "The first errors of all", all.slice(0, IDLE_THUMBS)) : element("p", {class: "note"}, "There is no error on these images."));
-}
-
-function wallPart(title, rows) {
-  const thumbs = element("div", {class: "thumbs"});
-  thumbs.style.setProperty("--thumb", `${thumbSide(56)}px`);
-  for (const i of rows) {
-    const words = `${data.ids[i]}: ${data.classes[data.labels[i]]}${wrong(i) ? `, taken for ${data.classes[data.predictions[i]]}` : ""}${sure ? `, confidence ${percent(data.confidence[i])} %` : ""}`;
-    const thumb = element("div", {class: "thumb", role: "img", "aria-label": words, "data-sample-id": data.ids[i], "data-index": i});
-    showThumb(thumb, i, 56);
-    thumbs.append(element("div", {class: "sample"}, thumb, ...labelLines(i)));
-  }
-  return element("div", {}, element("h3", {}, title), thumbs);
-}
-
-// Below a thumbnail: its class, and for a wrong one what it was taken for; cut to the width, in full on the element's title.
-function labelLines(i) {
-  const t = data.labels[i], p = predicted ? data.predictions[i] : t, title = predicted ? `${data.classes[t]} → ${data.classes[p]}` : data.classes[t];
-  const line = (...words) => element("p", {title, "aria-hidden": "true"}, ...words);
-  return wrong(i) ? [line(bdi(t)), line("→ ", bdi(p))] : [line(bdi(t))];
 }
 
 function bars(title, rows, of) {
@@ -103,22 +101,6 @@ function bars(title, rows, of) {
   return element("div", {class: "bars"}, element("h3", {}, title), ...lines);
 }
 
-function exportName() {
-  const cell = selection.cell?.map((k) => slug(data.classes[k], `class-${k}`));
-  return `${[slug(data.title, "report"), ...(cell ?? ["selection"])].join("-")}.csv`;
-}
-
-function exportSelection() {
-  const quoted = (text) => `"${String(text).replaceAll('"', '""')}"`;
-  const texts = (i) => [data.ids[i], data.classes[data.labels[i]], ...(predicted ? [data.classes[data.predictions[i]]] : [])].map(quoted);
-  const lines = selection.rows.map((i) => [...texts(i), ...(sure ? [data.confidence[i], data.margin[i]] : [])].join(","));
-  const head = ["sample_id", "true", ...(predicted ? ["predicted"] : []), ...(sure ? ["confidence", "margin"] : [])].join(",");
-  const url = URL.createObjectURL(new Blob([[head, ...lines, ""].join("\r\n")], {type: "text/csv"}));
-  const link = element("a", {href: url, download: exportName()});
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(url), 10_000);
-}
-
 function bindSelection() {
   byId("clear").addEventListener("click", clearSelection);
   byId("export").addEventListener("click", exportSelection);
@@ -127,18 +109,9 @@ function bindSelection() {
     selection.inSight = seen.isIntersecting || seen.boundingClientRect.top < 0;  // no way down to what is above
     showJump();
   }, {rootMargin: "0px 0px -120px"}).observe(byId("selection"));
-  const wall = byId("wall");
-  wall.addEventListener("pointerover", (event) => {
-    const thumb = event.target.closest(".thumb");
-    if (!thumb) return;
-    const i = Number(thumb.dataset.index), at = thumb.getBoundingClientRect();
-    showTip(i, at.right, at.top);
-    markSpot(i);
-  });
-  wall.addEventListener("pointerleave", () => { hideTip(); markSpot(null); });
   document.addEventListener("click", (event) => {
     const button = event.target.closest("button[data-true]:not(.cell), tr[data-true]");
     if (button) selectCell(Number(button.dataset.true), Number(button.dataset.predicted));
   });
-  document.addEventListener("keydown", (event) => { if (event.key === "Escape" && selection.active) clearSelection(); });
+  document.addEventListener("keydown", (event) => { if (event.key === "Escape" && selection.active && !byId("card").open) clearSelection(); });
 }
