@@ -101,7 +101,8 @@ class PlacedDisplay:
         """The map, how many fit, what is drawn how."""
         p = self.projection
         solid = ["Axes 1 and 2 of 3 are drawn"] if p.coords.shape[1] > 2 else []
-        return join([f"{p.representation}, n = {len(p.coords):,} (pale): {parameter_text(p)}", self.reading(), *solid, *self._kept_words()])
+        colored = ["Colour: class; black: not known" if (self.new_labels < 0).any() else "Colour: class"] * bool(self.class_names)
+        return join([f"{p.representation}, n = {len(p.coords):,} (pale): {parameter_text(p)}", self.reading(), *solid, *self._kept_words(), *colored])
 
     def _kept_words(self) -> list[str]:
         return ["Nothing of the map was moved; new points lie where most of their neighbours do"] if self.projection.method != "pca" else []

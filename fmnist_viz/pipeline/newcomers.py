@@ -91,12 +91,17 @@ def _pictures(choice: Choice, own: LabeledImages) -> Newcomers:
     names = [path.relative_to(root).as_posix() if root.is_dir() else path.name for path, root in found]
     # the pixels are part of the id: features are kept by images and ids
     ids = np.array([f"{name}#{hashlib.sha256(one.pixels.tobytes()).hexdigest()[:8]}" for name, one in zip(names, read, strict=True)])
-    place = {name.casefold(): i for i, name in enumerate(own.class_names)}
-    labels = np.array([place.get(path.parent.name.casefold(), -1) if root.is_dir() else -1 for path, root in found], np.int64)
+    place = {_plain(name): i for i, name in enumerate(own.class_names)}
+    labels = np.array([place.get(_plain(path.parent.name), -1) if root.is_dir() else -1 for path, root in found], np.int64)
     warned = [one for one in read if one.warnings]
     warnings = (f"{len(warned):,} of {len(read):,} pictures: {warned[0].name}: {warned[0].warnings[0]}",) if warned else ()
     images = LabeledImages(pixels, np.maximum(labels, 0), own.class_names, ids, "files", own.source)
     return Newcomers(images, labels, "pictures" if len(read) > 1 else "picture", warnings=warnings)
+
+
+def _plain(name: str) -> str:
+    """A class's name as a folder may be called: ``T-shirt/top`` and ``T-shirt-top`` are one."""
+    return "".join(sign for sign in name.casefold() if sign.isalnum()) or name
 
 
 def _files(root: Path) -> list[Path]:

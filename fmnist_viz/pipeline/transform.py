@@ -62,8 +62,8 @@ class Transformed:
         out = []
         for (layer, method), made in self.placed.items():
             out.append(f"{layer}, {method}: {made.reading}")
-        first = next(iter(self.placed.values()))
-        return out + accuracy_lines(first.frame())
+            out += [f"{layer}, {method}, {line}" for line in accuracy_lines(made.frame())]
+        return out
 
 
 def accuracy_lines(frame: pd.DataFrame) -> list[str]:
