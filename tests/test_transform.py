@@ -59,13 +59,15 @@ def test_the_maps_own_points_land_on_themselves(made: fmnist_viz.Map) -> None:
 
 
 def test_neighbours_in_two_places_are_between_groups() -> None:
-    X = np.vstack([RNG.normal(size=(200, 3)), RNG.normal([8, 0, 0], size=(200, 3))]).astype(np.float32)
+    rng = np.random.default_rng(2)
+    X = np.vstack([rng.normal(size=(300, 3)), rng.normal([8, 0, 0], size=(900, 3))]).astype(np.float32)
     ground = Ground(X, exact_neighbors(X, 15))
-    torn = X[:, :2] + np.where((X[:, 1] > 0) & (X[:, 0] < 4), 1, 0)[:, None] * np.float32([0, 100])  # the first group is cut in two
-    new = np.array([[0, 0, 0], [0, -2, 0], [8, 0, 0]], np.float32)
-    found = place(new, ground, nearest_of(new, ground), torn.astype(np.float32), "tsne")
+    cut = (X[:, 1] > 1.5) & (X[:, 0] < 4)  # an edge of the first group is torn off
+    torn = (X[:, :2] + cut[:, None] * np.float32([0, 100])).astype(np.float32)
+    new = np.array([[0, 1.5, 0], [0, -1, 0], [8, 0, 0]], np.float32)
+    found = place(new, ground, nearest_of(new, ground), torn, "tsne")
     assert found.fit.tolist() == [BETWEEN, FITS, FITS]
-    near_a_group = np.abs(found.coords[0, 1] - np.array([0, 100])).min()
+    near_a_group = np.abs(found.coords[0, 1] - np.array([1, 102])).min()
     assert near_a_group < 5, "it must lie in one of the halves, not on the empty ground between"
 
 

@@ -105,7 +105,9 @@ class PlacedDisplay:
         return join([f"{p.representation}, n = {len(p.coords):,} (pale): {parameter_text(p)}", self.reading(), *solid, *self._kept_words(), *colored])
 
     def _kept_words(self) -> list[str]:
-        return ["Nothing of the map was moved; new points lie where most of their neighbours do"] if self.projection.method != "pca" else []
+        return (
+            ["Nothing of the map was moved; new points lie where most of their neighbours do"] if self.projection.method != "pca" and not self.own.all() else []
+        )
 
     def plot(self, ax: Axes | None = None, *, stamp: Sequence[str] = (), prefix: str = "") -> Figure:
         """Draw into `ax`, or onto a sheet of its own with a key and a caption."""
@@ -140,7 +142,7 @@ class PlacedDisplay:
             draw_names(ax, xy, self.labels, self.class_names, size=BODY if len(self.class_names) <= 12 else SMALL)
 
     def _draw_new(self, ax: Axes, xy: NDArray[np.float64], colors: NDArray[np.float64]) -> None:
-        size = float(np.clip(900 / max(1, len(xy)) ** 0.5, 9, 40))
+        size = float(np.clip(600 / max(1, len(xy)) ** 0.5, 7, 40))
         fit = self.fit
         for name, marker in _MARKS.items():  # misfits last, on top
             rows = fit == name

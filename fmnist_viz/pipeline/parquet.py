@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import io
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,7 +22,5 @@ def need_parquet(subject: str) -> None:
 def write_parquet(path: Path, table: pd.DataFrame) -> Path:
     """The table under its name, all or nothing. Raises UsageError where pyarrow is missing."""
     need_parquet(str(path))
-    memory = io.BytesIO()
-    table.to_parquet(memory, index=False)
-    write_file(path, memory.getvalue())
+    write_file(path, lambda file: table.to_parquet(file, index=False))
     return path

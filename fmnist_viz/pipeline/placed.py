@@ -117,9 +117,9 @@ def _matched(labels: Any, names: tuple[str, ...], n: int) -> NDArray[np.int64]:
         raise BadInput("ROWS", "labels", f"has the shape {given.shape}, expected ({n},)", "Give one label per row.")
     if not names:
         raise UsageError("LABELS", "labels", "the map has no classes", "Give labels to project, too.")
-    place = {name: i for i, name in enumerate(names)}
+    place = {"": -1, "-1": -1} | {name: i for i, name in enumerate(names)}
     numbers = np.array([place.get(str(value), value if isinstance(value, int) and -1 <= value < len(names) else -2) for value in given.tolist()], np.int64)
     if (unknown := np.flatnonzero(numbers == -2)).size:
         remedy = f"Choose from: {', '.join(names[:12])}{' …' if len(names) > 12 else ''}; -1 for none."
-        raise BadInput("LABELS", "labels", f"{given[unknown[0]]!r} is no class of the map", remedy)
+        raise BadInput("LABELS", "labels", f"{given.tolist()[unknown[0]]!r} is no class of the map", remedy)
     return numbers

@@ -115,11 +115,17 @@ def picture(figure: Figure, words: str) -> str:
     """A figure as HTML for a notebook; `words` are for who cannot see it."""
     from html import escape
 
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from PIL import Image
+
     from fmnist_viz.display.style import styled
 
     memory = io.BytesIO()
     with styled():
-        figure.savefig(memory, format="png", metadata={"Software": None})
+        canvas = FigureCanvasAgg(figure)
+        canvas.draw()  # type: ignore[no-untyped-call]
+        pixels = np.asarray(canvas.buffer_rgba())[:, :, :3]  # type: ignore[no-untyped-call]
+    Image.fromarray(pixels).save(memory, format="PNG")
     return f'<img alt="{escape(words)}" style="max-width:100%" src="data:image/png;base64,{base64.b64encode(memory.getvalue()).decode()}">'
 
 

@@ -63,6 +63,11 @@ class Transformed:
         for (layer, method), made in self.placed.items():
             out.append(f"{layer}, {method}: {made.reading}")
             out += [f"{layer}, {method}, {line}" for line in accuracy_lines(made.frame())]
+        frame = next(iter(self.placed.values())).frame()
+        if "predicted_here" in frame.columns and (asked := int((here := frame["predicted_here"] != "").sum())):
+            wrong = int((frame["predicted_here"] != frame["class"])[here].sum())
+            low, high = (100 * float(end) for end in wilson(wrong, asked))
+            out.append(f"this run gets {wrong:,} of those {asked:,} wrong, too ({100 * wrong / asked:.1f} %, 95 % interval {low:.1f}–{high:.1f})")
         return out
 
 
