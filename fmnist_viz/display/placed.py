@@ -105,9 +105,9 @@ class PlacedDisplay:
         return join([f"{p.representation}, n = {len(p.coords):,} (pale): {parameter_text(p)}", self.reading(), *solid, *self._kept_words(), *colored])
 
     def _kept_words(self) -> list[str]:
-        return (
-            ["Nothing of the map was moved; new points lie where most of their neighbours do"] if self.projection.method != "pca" and not self.own.all() else []
-        )
+        if self.projection.method == "pca" or self.own.all():
+            return []
+        return ["Nothing of the map was moved; new points lie where most of their neighbours do"]
 
     def plot(self, ax: Axes | None = None, *, stamp: Sequence[str] = (), prefix: str = "") -> Figure:
         """Draw into `ax`, or onto a sheet of its own with a key and a caption."""
