@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fmnist_viz.core.store import write_file
+from fmnist_viz.core.types import Projection
 from fmnist_viz.export.slug import slug
 from fmnist_viz.pipeline.parquet import write_parquet
 from fmnist_viz.pipeline.shown import Shown
@@ -37,8 +39,15 @@ def joined_maps(shown: Shown) -> pd.DataFrame:
     for layer, maps in shown.maps.items():
         for method, p in maps.items():
             if not p.note:
-                columns |= {f"{slug(layer)}_{method}_{axis}": p.coords[:, i] for i, axis in enumerate("xyz"[: p.coords.shape[1]])}
+                add_places(columns, f"{slug(layer)}_{method}", p)
     return pd.DataFrame(columns)
+
+
+def add_places(columns: dict[str, Any], stem: str, p: Projection) -> None:
+    """Add a map's columns ``<stem>_x``, ``_y`` (``_z``), all signs but letters, digits and _ replaced, since tools put the names into queries."""
+    plain = re.sub(r"\W+", "_", stem)
+    stem = stem if f"{plain}_x" in columns else plain
+    columns |= {f"{stem}_{axis}": p.coords[:, i] for i, axis in enumerate("xyz"[: p.coords.shape[1]])}
 
 
 def publish_joined(folder: Path, table: pd.DataFrame, *, parquet: bool) -> None:

@@ -28,7 +28,7 @@ from fmnist_viz.pipeline.context import Context, scratch_folder
 from fmnist_viz.pipeline.features import Source, pixel_source
 from fmnist_viz.pipeline.finished import FinishedRun, checked, open_runs
 from fmnist_viz.pipeline.folder import RunFolder, check_replaceable
-from fmnist_viz.pipeline.joined_maps import publish_joined
+from fmnist_viz.pipeline.joined_maps import add_places, publish_joined
 from fmnist_viz.projection.caption import reading
 from fmnist_viz.projection.components import Components
 from fmnist_viz.projection.grid import Setting, read_components, read_grid, read_methods, settings, widest
@@ -234,7 +234,7 @@ def _joined(made: MapGrid) -> pd.DataFrame:
             names = np.array([*display.class_names, ""], dtype=object)
             columns = columns or {"sample_id": p.sample_ids, "label": display.labels, "class": names[display.labels]}
             if not p.note:
-                columns |= {f"{slug(name)}_{setting.stem}_{axis}": p.coords[:, i] for i, axis in enumerate("xyz"[: p.coords.shape[1]])}
+                add_places(columns, f"{slug(name)}_{setting.stem}", p)
     return pd.DataFrame(columns)
 
 
