@@ -8,6 +8,7 @@ from pathlib import Path
 from fmnist_viz.cli.compare import aligned
 from fmnist_viz.cli.screen import Screen, printed
 from fmnist_viz.core.errors import UsageError
+from fmnist_viz.pipeline.joined_maps import atlas_columns, atlas_line
 from fmnist_viz.pipeline.map_grid import MapGrid, check_target, map_grid, write_grid
 from fmnist_viz.pipeline.request import LOGS
 from fmnist_viz.projection.caption import FIGURES, METHOD_NAMES
@@ -32,7 +33,9 @@ def run_map(words: list[str], grid: list[str], *, layers: str, methods: str, dim
     finally:
         screen.close()
     figures = "grid_*.png and .svg" if len(made.displays) > 1 else "grid_*.png"
-    printed(*lines(made), "", f"{folder}{os.sep}{figures}, every score in grid.csv, every point in coordinates{os.sep}")
+    printed(*lines(made), "", f"{folder}{os.sep}{figures}, every score in grid.csv, every point in coordinates{os.sep} and maps.csv")
+    if opened := atlas_line(table := folder / "maps.csv", atlas_columns(table)):
+        printed(f"all maps as points beside each other, with pip install embedding-atlas:  {opened}")
 
 
 def lines(made: MapGrid) -> list[str]:

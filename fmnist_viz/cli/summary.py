@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from fmnist_viz.cli.screen import size_text
+from fmnist_viz.pipeline.joined_maps import atlas_columns, atlas_line
 from fmnist_viz.pipeline.request import Result
 
 PARTS = {
@@ -43,6 +44,8 @@ def summary(result: Result) -> list[str]:
         lines += ["", f"next:  tensorboard --logdir {logs}", f"       then open http://localhost:6006/{page}"]
     if (result.path / "report.html").exists():
         lines.append(f"       and {result.path / 'report.html'}")
+    if "projections/maps.csv" in files and (opened := atlas_line(table := result.path / "projections" / "maps.csv", atlas_columns(table))):
+        lines.append(f"       or, with pip install embedding-atlas:  {opened}")
     return lines
 
 

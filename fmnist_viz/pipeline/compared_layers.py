@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from fmnist_viz.analysis.similarity import LEAST, Gram, knn_accuracy, similarity
 from fmnist_viz.core.cache import Cache
 from fmnist_viz.core.errors import VizError
-from fmnist_viz.core.types import LabeledImages
+from fmnist_viz.core.types import DataSet, LabeledImages
 from fmnist_viz.data.config import DataConfig
 from fmnist_viz.data.split import stratified_rows
 from fmnist_viz.features.config import FeatureConfig
@@ -29,28 +29,32 @@ AMONG = 10_000  # images that the neighbours are looked for among
 SCORES = ("knn_accuracy", "trustworthiness")
 
 
-def images_of(run: FinishedRun) -> LabeledImages:
-    """The images that the run looked at, from where its config.toml says they are; nothing is downloaded.
+def data_of(run: FinishedRun) -> DataSet:
+    """The data that the run was made from, from where its config.toml says it is; nothing is downloaded.
 
-    Raises VizError where they cannot be had or are others now.
+    Raises VizError where it cannot be had or is another now.
     """
     from fmnist_viz.core.errors import BadInput
     from fmnist_viz.data.sources import load
 
-    values = run.config_values()
-
-    def made(kind: Any) -> Any:
-        return kind(**{f.name: values[f.name] for f in dataclasses.fields(kind) if f.name in values})
-
-    config: FeatureConfig = made(FeatureConfig)
-    place = made(DataConfig)
+    place = _config(run, DataConfig)
     if run.about["data"].get("fallback"):
         place = dataclasses.replace(place, data="sample", data_dir="")
     data = load(place, allow_download=False)
     if data.source.sha256 != run.data_sha256:
         raise BadInput("DATA-CHANGED", data.source.location, "does not hold the data that the run was made from any more", "Give the original data back.")
-    data, _ = match_classes(data, run.class_names, run.name)
-    return mapped_images(data, split=config.split, points=config.points, seed=int(values["seed"]))
+    return match_classes(data, run.class_names, run.name)[0]
+
+
+def images_of(run: FinishedRun, data: DataSet | None = None) -> LabeledImages:
+    """The images that the run looked at, out of its `data` where that is at hand. Raises as `data_of`."""
+    config: FeatureConfig = _config(run, FeatureConfig)
+    return mapped_images(data or data_of(run), split=config.split, points=config.points, seed=int(run.config_values()["seed"]))
+
+
+def _config(run: FinishedRun, kind: Any) -> Any:
+    values = run.config_values()
+    return kind(**{f.name: values[f.name] for f in dataclasses.fields(kind) if f.name in values})
 
 
 def shared_images(runs: list[FinishedRun], ids: NDArray[np.str_]) -> tuple[LabeledImages | None, list[LabeledImages | None], str]:

@@ -51,6 +51,7 @@ class ViewConfig:
         "binary", "The Projector's vectors as binary files, plain text or a TensorFlow checkpoint.", choices=("binary", "tsv", "checkpoint")
     )
     seed: int = option(0, "Seed of weights, order, samples and maps.", low=0, high=2**31 - 1)
+    parquet: bool = option(False, "Write projections/maps.parquet beside maps.csv; needs the extra parquet.")
 
     def __post_init__(self) -> None:
         check_options(self)

@@ -21,6 +21,7 @@ from fmnist_viz.export.slug import slug
 from fmnist_viz.pipeline.axes import axis_table, axis_words
 from fmnist_viz.pipeline.config import versions
 from fmnist_viz.pipeline.context import Context
+from fmnist_viz.pipeline.joined_maps import joined_maps, publish_joined
 from fmnist_viz.pipeline.overlap import overlap_notes, overlap_reading, shown_overlaps
 from fmnist_viz.pipeline.pictures import join_pictures
 from fmnist_viz.pipeline.shown import Shown
@@ -35,6 +36,7 @@ OVERLAP_TITLE = "Overlap of classes: on the maps and in truth"
 
 def publish_maps(ctx: Context, shown: Shown) -> None:
     """`projections/<representation>_<method>.csv`: sample_id, x, y (z), missing, false; for weights as well. `_3d` and `_axis`: maps in 3-D and custom axes.
+    `maps.csv`, and `maps.parquet` where it was asked for: all flat maps of the images as one table.
 
     missing, false : how many of a point's k nearest are far away in the other space (see `projection.distortion`); flat maps of images only.
     """
@@ -53,6 +55,7 @@ def publish_maps(ctx: Context, shown: Shown) -> None:
             if name in local:
                 columns |= {"missing": local[name].missing, "false": local[name].false}
             write_file(folder / f"{name}.csv", pd.DataFrame(columns).to_csv(index=False, lineterminator="\n"))
+        publish_joined(folder, joined_maps(shown), parquet=ctx.config.view.parquet)
     facts, solid = (
         {name: {m: _map_facts(p) for m, p in maps.items()} for name, maps in every.items()} for every in ({**shown.maps, **shown.weight_maps}, shown.solid_maps)
     )

@@ -10,18 +10,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fmnist_viz.analysis.overlap import Overlap, overlap
+from fmnist_viz.core.arrays import as_numpy
 from fmnist_viz.core.errors import BadInput, UsageError
 from fmnist_viz.core.types import Projection, Representation
-from fmnist_viz.neighbors import exact_neighbors, reference_distances
+from fmnist_viz.neighbors import reference_distances
 from fmnist_viz.pipeline.features import query_rows
+from fmnist_viz.pipeline.vector_graph import METRICS, VectorGraph
 from fmnist_viz.projection.basis import basis
 from fmnist_viz.projection.caption import caption, reading, score_text
 from fmnist_viz.projection.distortion import WIDE, Distortion, distortion
 from fmnist_viz.projection.faithfulness import ENDS, SCORES, map_neighbors
 from fmnist_viz.projection.faithfulness import faithfulness as scores_of
-from fmnist_viz.projection.project import TOO_FEW, initial_coords
+from fmnist_viz.projection.project import initial_coords
 from fmnist_viz.projection.yardstick import K, Yardstick
-from fmnist_viz.reduce import unit_rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -89,7 +90,7 @@ class Faithfulness:
 
 def faithfulness(
     representation: Any,
-    coords: Any,
+    coords: Any = None,
     labels: Any = None,
     *,
     class_names: Sequence[str] | None = None,
@@ -101,8 +102,8 @@ def faithfulness(
 
     Parameters
     ----------
-    representation : `Representation`, or array-like (n, d) of finite numbers
-    coords : `Projection`, or array-like (n, 2 or 3) of finite numbers, row by row
+    representation : a `Map` (then `coords` stays out: it knows its vectors), `Representation`, or array-like (n, d) of finite numbers
+    coords : `Projection`, `Map`, or array-like (n, 2 or 3) of finite numbers, row by row
     labels : (n,), whole numbers or names; for votes and overlap, may be missing
     class_names : names of the classes 0..c-1; by default the distinct labels in order
     method : what made the map ("pca", "tsne", "umap", or any name), for the words; that of a `Projection` is known
@@ -117,27 +118,46 @@ def faithfulness(
     ------
     BadInput for arrays that do not fit together or have no such shape; UsageError for an unknown metric.
     """
-    if metric not in ("euclidean", "cosine"):
+    if hasattr(representation, "vectors") and hasattr(representation, "faithfulness"):  # a Map; its module imports this one
+        return _of_map(representation, coords, labels, class_names)
+    if metric not in METRICS:
         raise UsageError("METRIC", "faithfulness", f"does not know the metric {metric!r}", "Take euclidean or cosine.")
+    if coords is None:
+        raise UsageError("COORDS", "faithfulness", "was given no map", "Give the vectors and their map, or what project returned.")
     rep = _representation(representation)
-    projection = _projection(coords, rep, method, seed)
-    classes, names = _classes(labels, class_names, len(rep.X))
-    base = basis(rep, metric=metric)
-    note = projection.note or base.note or (f"too few rows (n = {len(rep.X)}) to look for neighbours" if len(rep.X) < TOO_FEW else "")
+    projection = _projection(getattr(coords, "projection", coords), rep, method, seed)
+    classes, names = class_labels(labels, class_names, len(rep.X))
+    return judged(VectorGraph(rep, basis(rep, metric=metric)), projection, classes, names, seed=seed)
+
+
+def _of_map(made: Any, coords: Any, labels: Any, class_names: Sequence[str] | None) -> Faithfulness:
+    """What a `Map` knows of itself; with other labels it is asked again."""
+    if coords is not None:
+        raise UsageError("GIVEN-TWICE", "coords", "the map has its own", "Give the map alone, or vectors and coordinates.")
+    if labels is None:
+        found: Faithfulness = made.faithfulness
+        return found
+    classes, names = class_labels(labels, class_names, len(made.coords))
+    return judged(made.vectors, made.projection, classes, names, seed=made.projection.seed)
+
+
+def judged(vectors: VectorGraph, projection: Projection, classes: NDArray[np.int64] | None, names: tuple[str, ...], *, seed: int) -> Faithfulness:
+    """A map of the vectors with its scores, or with the reason why there are none."""
+    rep, base = vectors.representation, vectors.basis
+    note = projection.note or base.note or (f"too few rows (n = {len(rep.X)}) to look for neighbours" if vectors.few else "")
     if note:
         return Faithfulness(Projection(projection.coords, projection.sample_ids, rep.name, projection.method, {}, seed, {}, note), None, None)
-    X = unit_rows(rep.X) if base.metric == "cosine" else np.ascontiguousarray(rep.X)
     n, dims = projection.coords.shape
-    true, near = exact_neighbors(X, min(WIDE, n - 1)), map_neighbors(projection.coords, min(WIDE, n - 1))
+    near = map_neighbors(projection.coords, min(WIDE, n - 1))
     queries = query_rows(np.zeros(n, np.int64) if classes is None else classes, seed=seed)
-    yardstick = Yardstick(reference_distances(X, queries, metric=base.metric), k=K, seed=seed)
+    yardstick = Yardstick(reference_distances(vectors.X, queries, metric=base.metric), k=K, seed=seed)
     pca = scores_of(initial_coords(base, dims, seed=seed), classes, yardstick)
     scores = scores_of(projection.coords, classes, yardstick, near=near, pca=pca)
     made = Projection(projection.coords, projection.sample_ids, rep.name, projection.method, projection.parameters, seed, scores)
-    found = distortion(true, near)
+    found = distortion(vectors.near, near)
     pairs = None
     if classes is not None:
-        pairs = overlap(true, near[:, : found.k], classes, names, representation=rep.name, method=made.method)
+        pairs = overlap(vectors.near, near[:, : found.k], classes, names, representation=rep.name, method=made.method)
     return Faithfulness(made, found, pairs)
 
 
@@ -174,10 +194,11 @@ def _projection(given: Any, rep: Representation, method: str, seed: int) -> Proj
     return Projection(coords, rep.sample_ids, rep.name, method, {}, seed)
 
 
-def _classes(labels: Any, names: Sequence[str] | None, n: int) -> tuple[NDArray[np.int64] | None, tuple[str, ...]]:
+def class_labels(labels: Any, names: Sequence[str] | None, n: int) -> tuple[NDArray[np.int64] | None, tuple[str, ...]]:
+    """Class numbers int64 (n,) or None, and names. Raises BadInput for labels that do not fit."""
     if labels is None:
         return None, ()
-    given = np.asarray(labels)
+    given = as_numpy(labels, "labels")
     if given.shape != (n,):
         raise BadInput("ROWS", "labels", f"has the shape {given.shape}, expected ({n},)", "Give one label per row.")
     if names is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,7 +39,7 @@ ENDS = ("pixels", "logits", "probabilities")  # representations that have no uni
 
 
 def ladder(
-    representations: Mapping[str, Any] | Sequence[Representation],
+    representations: Mapping[str, Any] | Sequence[Any],
     labels: Any,
     *,
     class_names: Sequence[str] | None = None,
@@ -50,7 +51,8 @@ def ladder(
 
     Parameters
     ----------
-    representations : layer name -> numbers (n, ...), from the input to the output; or `Representation`s in that order, of the same samples
+    representations : layer name -> numbers (n, ...) or a `Map` of them, from the input to the output; or `Representation`s and `Map`s in that order,
+        of the same samples
     labels : (n,), class numbers 0..c-1, or names
     class_names : c names; by default the distinct names in alphabetical order, or the numbers
     config : perplexity, metric, PCA dimensions and `ladder_points` of the maps
@@ -66,7 +68,7 @@ def ladder(
     UsageError where no layer is given or a name stands twice; BadInput for arrays and labels that do not fit together.
     """
     config = config or MapConfig()
-    layers = [_representation(name, X) for name, X in representations.items()] if isinstance(representations, Mapping) else list(representations)
+    layers = [_representation(*item) for item in representations.items()] if isinstance(representations, Mapping) else [_own(r) for r in representations]
     names = [layer.name for layer in layers]
     if not layers or len(set(names)) < len(names):
         raise UsageError("LADDER-LAYERS", "ladder", "names no layer" if not layers else "names a layer twice", "Give each layer once, from input to output.")
@@ -166,7 +168,15 @@ def scored(p: Projection, X: NDArray[np.float32], base: Basis, labels: NDArray[n
     return Projection(p.coords, p.sample_ids, p.representation, p.method, p.parameters, p.seed, scores, p.note)
 
 
+def _own(given: Any) -> Any:
+    """The vectors of a `Map`, whose module imports others of this room; anything else as it is."""
+    return given.vectors.representation if hasattr(given, "vectors") and hasattr(given, "faithfulness") else given
+
+
 def _representation(name: str, X: Any) -> Representation:
+    X = _own(X)
+    if isinstance(X, Representation):
+        return replace(X, name=name)
     array = np.asarray(X)
     if array.ndim < 2 or array.dtype.kind not in "fiub":
         raise BadInput("LADDER-ARRAY", name, f"is {array.dtype} of shape {array.shape}, expected numbers (n, ...)", "Give one row of numbers per image.")

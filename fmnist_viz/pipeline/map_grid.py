@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from fmnist_viz.core.cache import Cache, default_cache_dir
 from fmnist_viz.core.config import digest
 from fmnist_viz.core.errors import BadInput, UsageError, unknown_choice
@@ -26,6 +28,7 @@ from fmnist_viz.pipeline.context import Context, scratch_folder
 from fmnist_viz.pipeline.features import Source, pixel_source
 from fmnist_viz.pipeline.finished import FinishedRun, checked, open_runs
 from fmnist_viz.pipeline.folder import RunFolder, check_replaceable
+from fmnist_viz.pipeline.joined_maps import add_places, publish_joined
 from fmnist_viz.projection.caption import reading
 from fmnist_viz.projection.components import Components
 from fmnist_viz.projection.grid import Setting, read_components, read_grid, read_methods, settings, widest
@@ -179,7 +182,8 @@ def _mapped(
 
 
 def write_grid(made: MapGrid, folder: Path, line: str) -> Manifest:
-    """`grid_<layer>.png` and `.svg`, `grid.csv`, `coordinates/<layer>_<method>_<values>.csv` and a manifest, as one folder, all or nothing.
+    """`grid_<layer>.png` and `.svg`, `grid.csv`, `coordinates/<layer>_<method>_<values>.csv`, `maps.csv` (all of them as one table) and a manifest,
+    as one folder, all or nothing.
 
     Where PCA was asked for also `scree_<layer>` and `pca.csv`, with at most ten components of each layer.
 
@@ -198,6 +202,7 @@ def write_grid(made: MapGrid, folder: Path, line: str) -> Manifest:
         "labels_used": any(fact["labels_used"] for fact in facts),
     })  # fmt: skip
     with staged_folder(folder) as temp:
+        publish_joined(temp, _joined(made), parquet=False)
         write_file(temp / "grid.csv", made.frame().to_csv(index=False, lineterminator="\n", float_format="%.7g"))
         for name, display, setting, panel in every:
             p = panel.projection
@@ -216,6 +221,21 @@ def write_grid(made: MapGrid, folder: Path, line: str) -> Manifest:
             write_file(temp / "pca.csv", table.to_csv(index=False, lineterminator="\n", float_format="%.7g"))
         manifest.record(temp, KIND, sorted(temp.iterdir()), {"maps": facts})
     return manifest
+
+
+def _joined(made: MapGrid) -> pd.DataFrame:
+    """A row per image: sample_id, label, class, and ``<layer>_<setting>_x``, ``_y`` (and ``_z``) of every map with points."""
+    import pandas as pd
+
+    columns: dict[str, Any] = {}
+    for name, display in made.displays.items():
+        for setting, panel in zip(made.wanted, display.panels, strict=True):
+            p = panel.projection
+            names = np.array([*display.class_names, ""], dtype=object)
+            columns = columns or {"sample_id": p.sample_ids, "label": display.labels, "class": names[display.labels]}
+            if not p.note:
+                add_places(columns, f"{slug(name)}_{setting.stem}", p)
+    return pd.DataFrame(columns)
 
 
 def _facts(name: str, setting: Setting, panel: Panel) -> dict[str, Any]:

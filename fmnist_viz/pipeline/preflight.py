@@ -17,6 +17,7 @@ from fmnist_viz.pipeline.axes import check_axes
 from fmnist_viz.pipeline.brought import Brought, check_names
 from fmnist_viz.pipeline.config import RunConfig, code_digest
 from fmnist_viz.pipeline.features import QUERIES, ModelFile, check_outputs, model_layers
+from fmnist_viz.pipeline.parquet import need_parquet
 from fmnist_viz.pipeline.tensorflow import load_tensorflow
 from fmnist_viz.pipeline.transfer import FrozenBase
 from fmnist_viz.training.fit import check_classes
@@ -35,6 +36,8 @@ def check_request(
     """Raise for data that cannot be trained on, a model or a base's weights that cannot be opened, a layer that does not exist or is too wide, a name
     that is taken, an axis that finds no class."""
     if maps:
+        if config.view.parquet:
+            need_parquet("--parquet")
         check_axes(config.axes.texts, data.class_names)
     if config.fit is not None:
         preset(config.fit.model)
