@@ -23,6 +23,7 @@ _HOMES = {
     "Faithfulness": "fmnist_viz.pipeline.faithfulness",
     "ladder": "fmnist_viz.pipeline.ladder",
     "map_grid": "fmnist_viz.pipeline.map_grid",
+    "stability": "fmnist_viz.pipeline.stability",
     "confusion": "fmnist_viz.analysis.confusion",
     "doctor": "fmnist_viz.pipeline.doctor",
     "LabeledImages": "fmnist_viz.core.types",

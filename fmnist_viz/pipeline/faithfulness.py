@@ -119,9 +119,9 @@ def faithfulness(
     """
     if metric not in ("euclidean", "cosine"):
         raise UsageError("METRIC", "faithfulness", f"does not know the metric {metric!r}", "Take euclidean or cosine.")
-    rep = _representation(representation)
+    rep = representation_of(representation)
     projection = _projection(coords, rep, method, seed)
-    classes, names = _classes(labels, class_names, len(rep.X))
+    classes, names = classes_of(labels, class_names, len(rep.X))
     base = basis(rep, metric=metric)
     note = projection.note or base.note or (f"too few rows (n = {len(rep.X)}) to look for neighbours" if len(rep.X) < TOO_FEW else "")
     if note:
@@ -141,7 +141,7 @@ def faithfulness(
     return Faithfulness(made, found, pairs)
 
 
-def _array(values: Any, what: str, widths: tuple[int, ...] = ()) -> NDArray[np.float32]:
+def array_of(values: Any, what: str, widths: tuple[int, ...] = ()) -> NDArray[np.float32]:
     try:
         out = np.asarray(values, np.float32)
     except (TypeError, ValueError):
@@ -154,10 +154,10 @@ def _array(values: Any, what: str, widths: tuple[int, ...] = ()) -> NDArray[np.f
     return out
 
 
-def _representation(given: Any) -> Representation:
+def representation_of(given: Any) -> Representation:
     if isinstance(given, Representation):
         return given
-    X = _array(given, "representation")
+    X = array_of(given, "representation")
     return Representation(X, np.arange(len(X)).astype(str), "representation", "brought")
 
 
@@ -166,7 +166,7 @@ def _projection(given: Any, rep: Representation, method: str, seed: int) -> Proj
         if not np.array_equal(given.sample_ids, rep.sample_ids) and len(given.coords) != len(rep.X):
             raise BadInput("ROWS", "coords", f"has {len(given.coords):,} points, the representation {len(rep.X):,}", "Give a map of the same rows.")
         return given
-    coords = _array(given, "coords", (2, 3))
+    coords = array_of(given, "coords", (2, 3))
     if len(coords) != len(rep.X):
         raise BadInput("ROWS", "coords", f"has {len(coords):,} points, the representation {len(rep.X):,}", "Give a map of the same rows.")
     if not np.isfinite(coords).all():
@@ -174,7 +174,7 @@ def _projection(given: Any, rep: Representation, method: str, seed: int) -> Proj
     return Projection(coords, rep.sample_ids, rep.name, method, {}, seed)
 
 
-def _classes(labels: Any, names: Sequence[str] | None, n: int) -> tuple[NDArray[np.int64] | None, tuple[str, ...]]:
+def classes_of(labels: Any, names: Sequence[str] | None, n: int) -> tuple[NDArray[np.int64] | None, tuple[str, ...]]:
     if labels is None:
         return None, ()
     given = np.asarray(labels)
