@@ -102,11 +102,11 @@ class Replicates:
     def _fetch(self, method: str, plan: Plan) -> Replicate:
         rows = np.arange(self.n) if plan.rows is None else plan.rows
         if self.cache is None:
-            coords, record = self._make(method, plan)
+            coords, made = self._make(method, plan)
         else:
             entry = self.cache.fetch("stability", self._key(method, plan), lambda temp: self._save(temp, method, plan))
-            coords, record = np.load(entry.path / "coords.npy"), entry.record
-        return Replicate(coords, rows.astype(np.int64), plan.kind, plan.label, plan.seed, dict(record["scores"]), dict(record["parameters"]), record["note"])
+            coords, made = np.load(entry.path / "coords.npy"), dict(entry.record)
+        return Replicate(coords, rows.astype(np.int64), plan.kind, plan.label, plan.seed, made["scores"], made["parameters"], made["note"])
 
     def _save(self, temp: Path, method: str, plan: Plan) -> dict[str, Any]:
         coords, record = self._make(method, plan)

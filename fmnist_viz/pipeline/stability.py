@@ -59,7 +59,8 @@ class StabilityMaps:
         return digest(["" if self.run is None else self.run.about.get("digest", ""), maps])
 
     def frame(self, name: str = "pairs") -> pd.DataFrame:
-        """One of the tables "points", "pairs", "classes", "replicates" of all maps; columns as in `projection.stability.Stability`, representation and method first."""
+        """One of the tables "points", "pairs", "classes", "replicates" of all maps: columns as in `projection.stability.Stability` after representation and
+        method."""
         import pandas as pd
 
         if name not in FRAMES:
@@ -143,7 +144,7 @@ def stability(
 
     Parameters
     ----------
-    given : a run's folder (path); a `Representation` or array-like (n, d); or a list of maps (n, 2 or 3) of the same points, of which the first is the reference
+    given : a run's folder (path); a `Representation` or array-like (n, d); or a list of maps (n, 2 or 3) of the same points, the first being the reference
     labels : (n,), whole numbers or names, of vectors or maps; without them only points are looked at. A run knows its own
     class_names : names of the classes 0..c-1; by default the distinct labels in order
     layers : of a run, separated by commas; by default its last hidden layer

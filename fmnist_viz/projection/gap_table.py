@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fmnist_viz.projection.gaps import APART, APART_FROM, MIXED, TOUCHING, UNKNOWN, Gaps
-from fmnist_viz.projection.replicates import GIVEN, KINDS, PARAMETERS, REFERENCE, SAMPLE, START, Replicate
+from fmnist_viz.projection.replicates import GIVEN, KINDS, PARAMETERS, SAMPLE, START, Replicate
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -180,8 +180,3 @@ def _steps(log2: float) -> float:
 
 def _end(pick: Any, values: NDArray[np.float64]) -> float:
     return float(pick(values)) if np.isfinite(values).any() else math.nan
-
-
-def reference_of(maps: Sequence[Replicate]) -> int:
-    """Where the reference stands; the first map where none is marked as such."""
-    return next((i for i, one in enumerate(maps) if one.kind == REFERENCE), 0)

@@ -84,7 +84,7 @@ class Base:
     graph: NeighborGraph | None
 
     def restarted(self, seed: int) -> Basis:
-        """The same basis with normal random numbers in place of its leading components: where a map starts from, and nothing else. Distances are in the graph."""
+        """The same basis with normal random numbers for coordinates: where a map starts from, and nothing else. Distances are in the graph."""
         X = np.random.default_rng([seed, 11]).normal(size=(len(self.basis.X), max(3, self.basis.X.shape[1])))
         return dataclasses.replace(self.basis, X=X[:, : max(3, self.basis.X.shape[1])].astype(np.float32))
 

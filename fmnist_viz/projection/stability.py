@@ -7,7 +7,6 @@ E. D. Sun, R. Ma, J. Zou (2023), Dynamic visualization of high-dimensional data.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -132,8 +131,8 @@ class Stability:
         return GapTable(self.drawn, self.gaps, self.class_names, sizes)
 
     def points(self) -> pd.DataFrame:
-        """One row per point: sample_id, label, class, x, y of the reference, ``kept`` (see `share`) and ``kept_<kind>``, ``moved``, ``area`` (the class among whose
-        points it lies on most maps), ``area_maps`` of ``maps``, ``areas`` (all of them with their counts) and ``jumps``."""
+        """One row per point: sample_id, label, class, x, y of the reference, ``kept`` (see `share`) and ``kept_<kind>``, ``moved``, ``area`` (the class among
+        whose points it lies on most maps), ``area_maps`` of ``maps``, ``areas`` (all of them with their counts) and ``jumps``."""
         import pandas as pd
 
         names = np.array([*self.class_names, ""], dtype=object)
@@ -169,8 +168,8 @@ class Stability:
         return self.table.pairs()
 
     def classes(self) -> pd.DataFrame:
-        """One row per class: ``nearest`` class on the reference, on how many of ``maps`` it is the ``same`` (also by kind), ``chance`` that it is by luck on one
-        map, ``order`` (mean Kendall correlation of all classes' distances with those on the reference), ``nearest_on_maps``, ``reading``."""
+        """One row per class: ``nearest`` class on the reference, on how many of ``maps`` it is the ``same`` (also by kind), ``chance`` that it is by luck
+        on one map, ``order`` (mean Kendall correlation of all classes' distances with those on the reference), ``nearest_on_maps``, ``reading``."""
         return self.table.classes()
 
     def replicates(self) -> pd.DataFrame:

@@ -83,8 +83,9 @@ def extent(coords: NDArray[np.floating[Any]]) -> float:
 
 
 def moved(maps: Sequence[Replicate], reference: Replicate, n: int) -> NDArray[np.float64]:
-    """How far each point lies from its place on the reference once a map is laid onto it, over the reference's size: root mean square over the maps that hold it.
+    """How far each point lies from its place on the reference once a map is laid onto it, over the reference's size.
 
+    Root mean square over the maps that hold the point,
     float64 (n,); 0 where nothing moved, about 1.4 for a point thrown anywhere; NaN where no map holds the point, or the reference has no size.
     """
     total, seen, size = np.zeros(n), np.zeros(n), extent(reference.coords)
