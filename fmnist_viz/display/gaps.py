@@ -34,7 +34,7 @@ LINES = {
 HEADS = {REFERENCE: "ref.", START: "starts", SAMPLE: "halves", PARAMETERS: "param.", GIVEN: "maps"}
 MOST = 45  # pairs drawn: all of ten classes
 _ROW, _PANEL, _CELL, _GAP, _BETWEEN, _TOP, _AXIS = 0.185, 3.0, 0.15, 0.12, 0.08, 0.64, 0.3  # inches
-_FAR = 1024.0  # steps beyond which the axis does not go
+_FAR = 1000.0  # steps beyond which the axis does not go
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ class GapsDisplay:
         ends = [row[f"{kind}_{end}"] for row in rows for kind in kinds for end in ("low", "high")] + [row["gap"] for row in rows]
         known = [v for v in ends if math.isfinite(v) and v > 0]
         low, high = min([0.5, *known]), max([4.0, *known])
-        ax.set_xscale("log", base=2)
+        ax.set_xscale("log")
         ax.set_xlim(max(low, 1 / 16) * 0.9, min(high, _FAR) * 1.12)
         ax.set_ylim(len(rows) - 0.4, -0.6)
         ax.axvline(APART_FROM, color=GREY, linewidth=0.7, linestyle=(0, (4, 3)), zorder=1)
@@ -127,8 +127,8 @@ class GapsDisplay:
                     ax.plot([row[f"{kind}_low"], row[f"{kind}_high"]], [at, at], color=LINES[kind][0], linewidth=1.3, solid_capstyle="butt", zorder=3)
             ax.scatter([row["gap"]], [y], s=15, color=INK, linewidths=0, zorder=5)
         ax.set_yticks(range(len(rows)), [_pair_name(row) for row in rows] if names else [], fontsize=BODY, color=INK, parse_math=False)
-        ticks = [t for t in (1 / 16, 1 / 4, 1, 2, 4, 16, 64, 256, 1024) if ax.get_xlim()[0] <= t <= ax.get_xlim()[1]]
-        ax.set_xticks(ticks, [{0.0625: "1/16", 0.25: "1/4"}.get(t, f"{t:g}") for t in ticks])
+        ticks = [t for t in (0.1, 0.3, 1, 3, 10, 30, 100, 300, 1000) if ax.get_xlim()[0] <= t <= ax.get_xlim()[1]]
+        ax.set_xticks(ticks, [f"{t:,g}" for t in ticks])
         ax.set_xticks([], minor=True)
         ax.tick_params(length=0, pad=3)
         return None

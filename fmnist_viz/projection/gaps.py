@@ -15,7 +15,8 @@ from fmnist_viz.projection.yardstick import K, neighborhood
 
 STEP = 5  # neighbours that a step leads to: the nearest one alone would be a matter of chance
 LEAST = 10  # points of a class on a map below which nothing is said about it
-APART_FROM = 2.0  # steps: two halves of one evenly filled square reach 1.1 to 1.4
+# Two halves of one evenly filled square have 1.2 to 1.5 steps, two round clouds that run into each other 2.3 to 2.8, with room between them 4 and more.
+APART_FROM = 3.0
 APART, TOUCHING, MIXED, UNKNOWN = "apart", "touching", "mixed", "too few points"
 VERDICTS = (APART, TOUCHING, MIXED, UNKNOWN)
 MOST_PAIRS = 435  # all pairs of thirty classes
@@ -35,19 +36,19 @@ class Gaps:
         NaN where either class has less than ten points
     mixing : float64 (p,), 0 apart, 1 as if labels had been dealt out at random
     distance : float64 (c, c), from border to border in map units, NaN on the diagonal and where nothing was measured
-    k : neighbours that mixing looks at
+    k : int64 (p,), neighbours that mixing looks at
     """
 
     pairs: NDArray[np.int64]
     log2: NDArray[np.float64]
     mixing: NDArray[np.float64]
     distance: NDArray[np.float64]
-    k: int
+    k: NDArray[np.int64]
 
     @property
     def verdicts(self) -> tuple[str, ...]:
-        """*mixed* from `mixed_from(k)` on; else *apart* from two steps on; else *touching*."""
-        return tuple(_verdict(gap, mix, self.k) for gap, mix in zip(self.log2, self.mixing, strict=True))
+        """*mixed* from `mixed_from(k)` on; else *apart* from three steps on; else *touching*."""
+        return tuple(_verdict(gap, mix, k) for gap, mix, k in zip(self.log2, self.mixing, self.k.tolist(), strict=True))
 
     @property
     def nearest(self) -> NDArray[np.int64]:
@@ -84,7 +85,7 @@ def gaps(coords: NDArray[np.float32], labels: NDArray[np.int64], classes: int, *
     geometric mean of both directions: of pure number, the same at any scale of the map, and blind to how long or crooked the classes are.
 
     Mixing is that of `analysis.overlap`: the share of neighbours, among those of either class, that cross, over that of labels dealt out at random, mean of
-    both directions.
+    both directions; of small classes fewer neighbours are asked.
 
     Parameters
     ----------
@@ -93,22 +94,24 @@ def gaps(coords: NDArray[np.float32], labels: NDArray[np.int64], classes: int, *
     """
     from scipy.spatial import KDTree
 
-    XY, k = np.asarray(coords, np.float64), near.shape[1]
-    counts = class_counts(near, labels, classes)
+    XY = np.asarray(coords, np.float64)
     members = [np.flatnonzero(labels == c) for c in range(classes)]
-    kept = [_core(points, counts, c) for c, points in enumerate(members)]
+    fitting = [min(near.shape[1], neighborhood(len(points))) for points in members]  # of a class with fewer points than neighbours all would look mixed
+    counts = {k: class_counts(near[:, :k], labels, classes) for k in set(fitting)}
+    kept = [_core(points, counts[k], c) for c, (points, k) in enumerate(zip(members, fitting, strict=True))]
     trees = [KDTree(XY[points]) if len(points) else None for points in kept]
     own = [_fifth(tree, XY[points], itself=True) if tree else np.zeros(0) for tree, points in zip(trees, kept, strict=True)]
     log2, mixing = np.full(len(pairs), np.nan), np.full(len(pairs), np.nan)
     distance = np.full((classes, classes), np.nan)
+    ks = np.array([min(fitting[a], fitting[b]) for a, b in pairs.tolist()], np.int64)
     for i, (a, b) in enumerate(pairs.tolist()):
         if min(len(members[a]), len(members[b])) < LEAST:
             continue
-        mixing[i] = _mixing(counts, members, a, b)
+        mixing[i] = _mixing(counts[int(ks[i])], members, a, b)
         sides = [_border(trees[y], XY[kept[x]], own[x]) for x, y in ((a, b), (b, a))]
         log2[i] = (sides[0][0] + sides[1][0]) / 2
         distance[a, b] = distance[b, a] = (sides[0][1] + sides[1][1]) / 2
-    return Gaps(pairs, log2, mixing, distance, k)
+    return Gaps(pairs, log2, mixing, distance, ks)
 
 
 def class_counts(near: NDArray[np.integer[Any]], labels: NDArray[np.int64], classes: int) -> NDArray[np.int64]:

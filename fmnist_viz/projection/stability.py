@@ -156,7 +156,7 @@ class Stability:
     def pairs(self) -> pd.DataFrame:
         """One row per pair of classes a, b.
 
-        ``gap`` : on the reference, in steps (see `gaps`): 1 to 1.5 where two classes share a border, 2 and more where there is room between them
+        ``gap`` : on the reference, in steps (see `gaps`): 1 to 1.5 where two classes share a border, 3 and more where there is room between them
         ``low``, ``high`` : the widest of the intervals that follow
         ``start_low``, ``_high`` : where the gap of a map from one more random start lies with 95 % probability
         ``sample_low``, ``_high`` : 95 % interval of the reference's gap over new samples of points
