@@ -292,7 +292,7 @@ def test_one_class_and_no_labels() -> None:
     assert "No two classes have points enough" in str(single)
     single.plot_gaps()
     none = stability(X, methods="pca", seeds=2)
-    assert "nearest neighbours in common" in str(none)
+    assert "nearest neighbours two maps have in common" in str(none)
     assert (none.points()["area"] == "").all()
     none.plot()
     with pytest.raises(UsageError, match="there were no labels"):

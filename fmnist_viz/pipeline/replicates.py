@@ -97,8 +97,10 @@ class Replicates:
                 progress.step("maps", done, total, f"{self.source.representation.name}: {METHOD_NAMES[method]} {plan.label}")
                 left = sum(not self._cached(method, later) for later in plans[i:])
                 if not kept and not told and left and self.cache is not None:
-                    each, told = one.parameters.get("seconds", 0.0), True
-                    progress.say(f"maps: {METHOD_NAMES[method]} of {self.n:,} images took {each:.0f} s; {left} more of {self.source.representation.name} to go")
+                    each, told = float(one.parameters.get("seconds", 0.0)), True
+                    if each >= 1:
+                        about = f"{METHOD_NAMES[method]} of {self.n:,} images took {each:.0f} s"
+                        progress.say(f"maps: {about}; {left} more of {self.source.representation.name} are to be made, halves in half the time")
         return {method: made[method] for method in self.plans}
 
     def _fetch(self, method: str, plan: Plan) -> Replicate:

@@ -41,7 +41,7 @@ def _gaps(pairs: pd.DataFrame) -> str:
         said = [f"Of {judged}, {_are(len(firm))} apart on all {maps} maps with an interval that stays above {APART_FROM:g} steps"]
         if len(firm):
             one = firm.loc[firm["low"].idxmin()]
-            said[0] += f" (the narrowest: {one['a']} and {one['b']}, {_interval(one)})"
+            said[0] += f" (the least certain: {one['a']} and {one['b']}, {_interval(one)})"
         if len(wide):
             reach = "their intervals reach" if len(wide) > 1 else "its interval reaches"
             said.append(f"{_are(len(wide))} apart on all maps, but {reach} touching ({_named([_pair(row) for _, row in wide.sort_values('low').iterrows()])})")
@@ -76,7 +76,7 @@ def _points(found: Stability) -> str:
         return ""
     k = max(kept.k for kept in found.kept.values())
     way = found.moved[np.isfinite(found.moved)]
-    text = f"Two maps have of a point's {k} nearest neighbours in common: {', '.join(each)}"
+    text = f"Of a point's {k} nearest neighbours two maps have in common: {', '.join(each)}"
     if len(way):
         text += f"; half of the points move by less than {np.median(way):.2g} of the map's size"
     if found.class_names:
