@@ -342,7 +342,7 @@ def test_nothing_in_the_figures_overlaps_and_every_map_is_there() -> None:
 
 # --- the command ------------------------------------------------------------------------------------------------------
 
-WORDS = ("--layers", "dense", "--methods", "tsne,pca", "--seeds", "2", "--grid", "perplexity=10")
+WORDS = ("--layers", "dense", "--methods", "tsne,pca", "--seeds", "2", "--grid", "perplexity=60")
 
 
 def rows_of(path: Path) -> list[dict[str, str]]:

@@ -27,7 +27,7 @@ from fmnist_viz.pipeline.maps import warm_up
 from fmnist_viz.projection.caption import METHOD_NAMES
 from fmnist_viz.projection.config import MapConfig
 from fmnist_viz.projection.faithfulness import faithfulness
-from fmnist_viz.projection.replicates import Base, Drawing, Plan, Replicate, base_of, draw, most_neighbors, part_of
+from fmnist_viz.projection.replicates import PARAMETERS, Base, Drawing, Plan, Replicate, base_of, draw, most_neighbors, part_of
 from fmnist_viz.projection.yardstick import Yardstick
 
 # read from the maps after they are made: a new word or measure must not discard an hour of maps
@@ -127,9 +127,11 @@ class Replicates:
         return Drawing(self._base(plan), method, plan, self.threads)
 
     def _base(self, plan: Plan) -> Base:
-        name = "" if plan.rows is None else plan.label
+        # A longer list of neighbours may hold two that lie equally far in the other order, and of that a whole map may turn out another: the reference is
+        # to be the run's own map to the byte, so its graph is as long as a run's, and other parameters have one of their own.
+        name = plan.kind if plan.kind == PARAMETERS else "" if plan.rows is None else plan.label
         if name not in self._bases:
-            every = [one for plans in self.plans.values() for one in plans if one.rows is None] if plan.rows is None else [plan]
+            every = [one for plans in self.plans.values() for one in plans if one.kind == PARAMETERS] if plan.kind == PARAMETERS else [plan]
             rep = self.source.representation if plan.rows is None else part_of(self.source.representation, plan.rows)
             self._bases[name] = base_of(rep, self.config, most_neighbors(every, len(rep.X)))
         return self._bases[name]
