@@ -29,6 +29,7 @@ _HOMES = {
     "transform": "fmnist_viz.pipeline.transform",
     "ladder": "fmnist_viz.pipeline.ladder",
     "map_grid": "fmnist_viz.pipeline.map_grid",
+    "stability": "fmnist_viz.pipeline.stability",
     "confusion": "fmnist_viz.analysis.confusion",
     "doctor": "fmnist_viz.pipeline.doctor",
     "LabeledImages": "fmnist_viz.core.types",

@@ -24,7 +24,7 @@ from fmnist_viz.core.types import LabeledImages, Projection, Source
 from fmnist_viz.display.parameter_grid import COLUMNS, Panel, ParameterGridDisplay
 from fmnist_viz.neighbors import exact_graph
 from fmnist_viz.pipeline.finished import FinishedRun
-from fmnist_viz.pipeline.map_grid import _announce, _sources
+from fmnist_viz.pipeline.map_grid import _announce, layer_sources
 from fmnist_viz.projection.basis import basis
 from fmnist_viz.projection.caption import reading
 from fmnist_viz.projection.config import SUPERVISED, MapConfig
@@ -218,9 +218,9 @@ def test_a_run_of_some_of_the_images_is_not_mapped_with_all(tmp_path: Path) -> N
     stages = {"features": {"files": {}, "representations": {"pixels": {"rows": 5, "width": 16, "kept_width": 16, "transform": {}}}}}
     run = FinishedRun(tmp_path, "run", Manifest({}, stages))
     with pytest.raises(BadInput, match="was made from 5 of these 6 images"):
-        _sources(run, ["pixels"], images, Cache(tmp_path))
+        layer_sources(run, ["pixels"], images, Cache(tmp_path))
     stages["features"]["representations"]["pixels"]["rows"] = 6  # type: ignore[index]
-    assert list(_sources(run, ["pixels"], images, Cache(tmp_path))) == ["pixels"]
+    assert list(layer_sources(run, ["pixels"], images, Cache(tmp_path))) == ["pixels"]
 
 
 # --- the command ------------------------------------------------------------------------------------------------------

@@ -152,6 +152,37 @@ def draw_maps(
     run_map(words, grid or [], layers=layer, methods=method, dims=dims, components=components, out=out, cache_dir=cache_dir, line=line)
 
 
+@app.command(rich_help_panel="Make")
+def stability(
+    words: Annotated[list[str], typer.Argument(metavar="RUN [PARAMETER=V1,V2]...", help="A run folder; further parameters of the grid.", show_default=False)],
+    layers: Annotated[str, typer.Option("--layers", help="Layers of the run, separated by commas; by default its last hidden one.", show_default=False)] = "",
+    methods: Annotated[str, typer.Option("--methods", help="Maps to make again, separated by commas: pca, tsne, umap.")] = "tsne,umap",
+    seeds: Annotated[int, typer.Option("--seeds", help="Maps from random starts, and as many of random halves of the images, 2 to 50.")] = 5,
+    grid: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--grid",
+            metavar="PARAMETER=V1,V2",
+            help="Further maps: values of perplexity, n_iter (t-SNE), n_neighbors, min_dist or umap_epochs (UMAP), as in `map`.",
+            show_default=False,
+        ),
+    ] = None,
+    resample: Annotated[
+        bool, typer.Option("--resample/--no-resample", help="Map random halves of the images: without them no interval is of the images.")
+    ] = True,
+    points: Annotated[int, typer.Option("--points", help="Map a stratified sample of this many images; 0: all, of more than 10,000 those.")] = 0,
+    out: Annotated[str, typer.Option("--out", help="Folder for figures and tables; by default projector_logs/stability-<8 digits>.", show_default=False)] = "",
+    cache_dir: CacheDir = "",
+) -> None:
+    """Make a finished run's maps again and again and say which gaps between classes, and which points, stay."""
+    from fmnist_viz.cli.stability import run_stability
+
+    line = command_line(sys.argv[1:])
+    run_stability(
+        words, grid or [], layers=layers, methods=methods, seeds=seeds, resample=resample, points=points, out=out, cache_dir=cache_dir, line=line
+    )  # fmt: skip
+
+
 @app.command("projector-page", rich_help_panel="Make")
 def projector_page(
     folder: Annotated[Path, typer.Argument(help="A Projector folder (it holds projector_config.pbtxt), or a run folder.", show_default=False)],

@@ -18,7 +18,8 @@ def rerun(run: Path, cache_dir: Path | None, *, trust_model: bool = False) -> No
     about = verify(run).about
     if about["kind"] == "train":
         raise BadInput("NO-MAPS", run, "holds a training without maps", "Use fmnist-viz train-and-export with the same settings.")
-    if about["kind"] in (others := {"compare": "a comparison", "map": "a grid of maps", "transform": "images on another run's maps"}):
+    others = {"compare": "a comparison", "map": "a grid of maps", "transform": "images on another run's maps", "stability": "the stability of maps"}
+    if about["kind"] in others:
         raise BadInput("NO-RUN", run, f"holds {others[about['kind']]}, not a run", f"Use fmnist-viz {about['kind']} with the same runs.")
     screen = Screen()
     try:

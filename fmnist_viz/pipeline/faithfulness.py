@@ -124,7 +124,7 @@ def faithfulness(
         raise UsageError("METRIC", "faithfulness", f"does not know the metric {metric!r}", "Take euclidean or cosine.")
     if coords is None:
         raise UsageError("COORDS", "faithfulness", "was given no map", "Give the vectors and their map, or what project returned.")
-    rep = _representation(representation)
+    rep = representation_of(representation)
     projection = _projection(getattr(coords, "projection", coords), rep, method, seed)
     classes, names = class_labels(labels, class_names, len(rep.X))
     return judged(VectorGraph(rep, basis(rep, metric=metric)), projection, classes, names, seed=seed)
@@ -161,7 +161,7 @@ def judged(vectors: VectorGraph, projection: Projection, classes: NDArray[np.int
     return Faithfulness(made, found, pairs)
 
 
-def _array(values: Any, what: str, widths: tuple[int, ...] = ()) -> NDArray[np.float32]:
+def array_of(values: Any, what: str, widths: tuple[int, ...] = ()) -> NDArray[np.float32]:
     try:
         out = np.asarray(values, np.float32)
     except (TypeError, ValueError):
@@ -174,10 +174,10 @@ def _array(values: Any, what: str, widths: tuple[int, ...] = ()) -> NDArray[np.f
     return out
 
 
-def _representation(given: Any) -> Representation:
+def representation_of(given: Any) -> Representation:
     if isinstance(given, Representation):
         return given
-    X = _array(given, "representation")
+    X = array_of(given, "representation")
     return Representation(X, np.arange(len(X)).astype(str), "representation", "brought")
 
 
@@ -186,7 +186,7 @@ def _projection(given: Any, rep: Representation, method: str, seed: int) -> Proj
         if not np.array_equal(given.sample_ids, rep.sample_ids) and len(given.coords) != len(rep.X):
             raise BadInput("ROWS", "coords", f"has {len(given.coords):,} points, the representation {len(rep.X):,}", "Give a map of the same rows.")
         return given
-    coords = _array(given, "coords", (2, 3))
+    coords = array_of(given, "coords", (2, 3))
     if len(coords) != len(rep.X):
         raise BadInput("ROWS", "coords", f"has {len(coords):,} points, the representation {len(rep.X):,}", "Give a map of the same rows.")
     if not np.isfinite(coords).all():

@@ -99,13 +99,13 @@ def map_grid(
     if dims not in (0, 2, 3):
         raise UsageError("OPTION-RANGE", "--dims", f"{dims} is out of range", "Give 2 or 3.")
     (found,) = open_runs([Path(run)])
-    names = _layers(found, layers)
+    names = chosen_layers(found, layers)
     asked = read_run_config(checked(found, "config.toml").parent, found.about["kind"])
     base = dataclasses.replace(asked.maps, dims=dims or asked.maps.dims)
     wanted = settings(base, values, named, chosen)
     images = images_of(found)
     cache = Cache(Path(cache_dir or default_cache_dir()).absolute(), report=progress.warn)
-    sources = _sources(found, names, images, cache)
+    sources = layer_sources(found, names, images, cache)
     _announce(wanted, len(sources), len(images), progress)
     warnings = list(found.about.get("warnings", []))
     config = RunConfig(maps=widest(base, wanted), view=asked.view)
@@ -117,7 +117,7 @@ def map_grid(
     return MapGrid(found, displays, wanted, found_components, warnings)
 
 
-def _layers(run: FinishedRun, text: str) -> list[str]:
+def chosen_layers(run: FinishedRun, text: str) -> list[str]:
     """The layers named, or the last that is no output. Raises UsageError with the list for an unknown one."""
     allowed = list(run.representations)
     if not allowed:
@@ -129,7 +129,7 @@ def _layers(run: FinishedRun, text: str) -> list[str]:
     return named or [next((name for name in reversed(allowed) if name not in OUTPUTS), allowed[-1])]
 
 
-def _sources(run: FinishedRun, names: Sequence[str], images: LabeledImages, cache: Cache) -> dict[str, Source]:
+def layer_sources(run: FinishedRun, names: Sequence[str], images: LabeledImages, cache: Cache) -> dict[str, Source]:
     """The layers' vectors. Raises BadInput where the cache does not hold them any more, or where the run looked at some of the images only."""
     if rows := {run.representations[name]["rows"] for name in names} - {len(images)}:
         fact = f"was made from {min(rows):,} of these {len(images):,} images, for vectors were brought along for those alone"

@@ -92,7 +92,7 @@ def read_components(text: str) -> tuple[int, ...]:
     return found
 
 
-def read_methods(text: str, grid: Mapping[str, tuple[float, ...]], components: tuple[int, ...] = ()) -> tuple[str, ...]:
+def read_methods(text: str, grid: Mapping[str, tuple[float, ...]], components: tuple[int, ...] = (), *, flag: str = "--method") -> tuple[str, ...]:
     """The methods named, or (for an empty text) those that read the grid's parameters; PCA where components are chosen, t-SNE and UMAP without a grid.
 
     Raises UsageError for an unknown method, or a parameter that no named method reads.
@@ -103,9 +103,9 @@ def read_methods(text: str, grid: Mapping[str, tuple[float, ...]], components: t
             raise unknown_choice("method", method, ALL_METHODS)
     for name in grid if named else ():
         if not set(READ_BY[name]) & set(named):
-            raise UsageError("GRID-UNUSED", f"--grid {name}=...", f"no method of --method {text} reads it", f"Add {READ_BY[name][0]}, or leave it out.")
+            raise UsageError("GRID-UNUSED", f"--grid {name}=...", f"no method of {flag} {text} reads it", f"Add {READ_BY[name][0]}, or leave it out.")
     if components and named and "pca" not in named:
-        raise UsageError("GRID-UNUSED", "--components", f"no method of --method {text} reads it", "Add pca, or leave it out.")
+        raise UsageError("GRID-UNUSED", "--components", f"no method of {flag} {text} reads it", "Add pca, or leave it out.")
     chosen = named or tuple(dict.fromkeys(READ_BY[name][0] for name in grid))
     chosen = chosen or (() if components else ("tsne", "umap"))
     return chosen if named or not components else ("pca", *chosen)
