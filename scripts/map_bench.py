@@ -350,3 +350,60 @@ def show_qualities(result: dict) -> list[str]:
         cells = [shown(statistics.mean(row["scores"][name] for row in rows), first[f"{name}_low"], first[f"{name}_high"]) for name in SCORES if name in first]
         lines.append(f"| {n:,} | {quality} | {word} | {statistics.median(row['used']['seconds'] for row in rows):.1f} | " + " | ".join(cells) + " |")
     return lines
+
+
+def shifted(n: int) -> np.ndarray:
+    """n vectors of 50 components: the 70,000 images, then the same moved by a pixel, and so on."""
+    from fmnist_viz.data import DataConfig, load
+    from fmnist_viz.reduce import pca
+
+    data = load(DataConfig())
+    own = np.concatenate([data.train.images, data.test.images])[..., 0]
+    moves = [(x, y) for x in (0, 1, -1, 2, -2) for y in (0, 1, -1, 2, -2)][: -(-n // len(own))]
+    X = np.concatenate([np.roll(own, move, (1, 2)) for move in moves])[:n].reshape(n, -1).astype(np.float32)
+    return np.ascontiguousarray(pca(X, 50).scores)
+
+
+def bench_graphs(args: argparse.Namespace) -> dict:
+    """91 neighbours, exactly with scikit-learn-intelex and with scikit-learn alone, and approximately; where they cross is `neighbors.EXACT_UP_TO`."""
+    from fmnist_viz.core.threads import set_threads
+
+    threads = set_threads(0)
+    from fmnist_viz import neighbors
+
+    found, fast, rows = neighbors.fast_path(), neighbors.fast_path, []
+    sides = {
+        **({"exact, scikit-learn-intelex": lambda X: neighbors.exact_graph(X, 91)} if found else {}),
+        "exact, scikit-learn": lambda X: neighbors.exact_graph(X, 91),
+        "approximate": lambda X: neighbors.approximate_graph(X, 91, seed=0, threads=threads),
+    }
+    neighbors.approximate_graph(shifted(2000), 91, threads=threads)  # compiled now, and said below
+    for n in sorted(int(size) for size in args.sizes.split(",")):
+        X = shifted(n)
+        queries = np.sort(np.random.default_rng(0).choice(n, 1000, replace=False))
+        for number in range(1, args.rounds + 1):
+            for name, make in sides.items():
+                neighbors.fast_path = fast if "intelex" in name else lambda: False
+                start, cpu = time.perf_counter(), time.process_time()
+                graph = make(X)
+                seconds, used = time.perf_counter() - start, time.process_time() - cpu
+                neighbors.fast_path = fast
+                recall = {f"recall_{k}": float(neighbors.search_recall(X, graph, queries, k).mean()) for k in (15, 91)}
+                rows.append({"n": n, "side": name, "round": number, "wall": seconds, "cpu": used, **recall})
+                print(f"n = {n:,}, {name}: {seconds:.1f} s, {used:.0f} s CPU, recall@15 {recall['recall_15']:.4f}", file=sys.stderr, flush=True)
+    return {"command": f"scripts/bench graphs --rounds {args.rounds} --sizes {args.sizes}", "machine": args.machine(), "rows": rows}
+
+
+def show_graphs(result: dict) -> list[str]:
+    lines = [
+        "91 neighbours on 50 components; pynndescent compiled before. Recall of 1,000 queries.",
+        "",
+        "| n | search | s, median | CPU, s | recall@15 | recall@91 |",
+        "|" + "---|" * 6,
+    ]
+    groups: dict[tuple, list[dict]] = {}
+    for row in result["rows"]:
+        groups.setdefault((row["n"], row["side"]), []).append(row)
+    for (n, side), rows in groups.items():
+        lines.append(f"| {n:,} | {side} | {median(rows, 'wall'):.1f} | {median(rows, 'cpu'):.0f} | {rows[0]['recall_15']:.4f} | {rows[0]['recall_91']:.4f} |")
+    return lines

@@ -173,6 +173,9 @@ def test_an_approximate_graph_says_truthfully_how_much_it_holds() -> None:
 
     rows = np.arange(100, 1100, 5)
     np.fill_diagonal(true, np.inf)
+    ends = np.sort(true[rows], axis=1)[:, 14:16]
+    rows = rows[np.diff(ends)[:, 0] > 1e-6]  # where duplicates tie for the last place there is more than one truth
+    assert len(rows) > 150
     wanted = np.argsort(true[rows], axis=1)[:, :15]
     share = np.mean([len(set(a) & set(b)) / 15 for a, b in zip(wanted.tolist(), graph.indices[rows].tolist(), strict=True)])
     measured = neighbors.search_recall(X, graph, rows, 15)

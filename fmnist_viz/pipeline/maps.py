@@ -187,16 +187,18 @@ class Mapper:
 
         Scores need sorted distances (560 MB for 70,000 points), which are there for one representation at a time.
         """
-        total, done = sum(len(pending.jobs) for pending in waiting), 0
+        jobs = [job for pending in waiting for job in pending.jobs]
+        total, done = len(jobs) + sum(job.method == "tsne" for job in jobs), 0  # a t-SNE map counts twice: drawn, and scored
         # the representation that the worker got first comes last: it may be done by then
         for pending in reversed(waiting):
             for job in (job for job in pending.jobs if job.method == "tsne"):
+                done += 1
                 if (future := pending.futures.get(job)) is not None and not future.cancel():
                     continue
                 pending.futures.pop(job, None)
                 if not self.ctx.cache.has("projections", self._key(pending, job)):
-                    self.ctx.progress.step("maps", done, total, f"{pending.source.representation.name}: tsne")
                     pending.drawn[job] = run_map(self._task(pending, job))
+                self.ctx.progress.step("maps", done, total, f"{pending.source.representation.name}: tsne")
         made: list[dict[Job, Entry]] = []
         for pending in waiting:
             maps: dict[Job, Entry] = {}
