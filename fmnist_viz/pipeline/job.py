@@ -87,6 +87,7 @@ def _train_only(ctx: Context, request: Request) -> None:
 def _whole(ctx: Context, request: Request) -> None:
     from fmnist_viz.pipeline.axes import axis_facts
     from fmnist_viz.pipeline.card import confusion_facts
+    from fmnist_viz.pipeline.dossier import with_dossiers
     from fmnist_viz.pipeline.features import look, publish_predictions
     from fmnist_viz.pipeline.maps import Mapper
     from fmnist_viz.pipeline.snapshots import publish_snapshots
@@ -115,7 +116,7 @@ def _whole(ctx: Context, request: Request) -> None:
         progress.warn(solid_cost(len(seen.sources) + len(weights), len(images)))
     if seen.sources or weights:
         progress.say(f"maps of {', '.join(seen.sources)}{of_weights}: {', '.join(config.maps.method_names)}")
-    shown = _mapped(mapper, images, seen, weights, early, training)
+    shown = with_dossiers(ctx, _mapped(mapper, images, seen, weights, early, training), model)
     ctx.folder.manifest.about["findings"] = dict([*confusion_facts(shown), *axis_facts(shown)])
     progress.say("writing figures, tables, the Projector folder and the report")
     _export(ctx, shown, request.line, model)

@@ -10,7 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fmnist_viz.analysis.axis import AxisPlane
+from fmnist_viz.analysis.class_cards import ClassCards
 from fmnist_viz.analysis.confusion import Confusion
+from fmnist_viz.analysis.dossier import Dossier
 from fmnist_viz.analysis.learning import Learning
 from fmnist_viz.analysis.overlap import Overlap
 from fmnist_viz.core.types import LabeledImages, Projection
@@ -45,6 +47,8 @@ class Shown:
     overlaps: Mapping[str, Mapping[str, Overlap]] = field(default_factory=dict)
     ladder: LadderDisplay | None = None
     components: Mapping[str, Components] = field(default_factory=dict)  # the leading principal ones by representation
+    dossiers: tuple[Dossier, ...] = ()  # of the leading pairs of classes
+    cards: ClassCards | None = None
 
     @property
     def learning(self) -> Learning | None:
