@@ -14,13 +14,14 @@ METHOD = "cross-fitted in stratified folds: position 0 is the mean of the first 
 
 @dataclass(frozen=True)
 class PairAxis:
-    """rows : int64 (m,), the images of both classes;  position : float64 (m,), along the axis, 0 at the first class's mean and 1 at the second's.
+    """rows, labels : int64 (m,), the images of both classes, ascending, and their class;  position : float64 (m,), along the axis, 0 at the first class's mean and 1 at the second's.
 
     separation : how well the axis tells the two apart, on the same folds.
     """
 
     layer: str
     rows: NDArray[np.int64]
+    labels: NDArray[np.int64]
     position: NDArray[np.float64]
     separation: Separation
     seed: int
@@ -54,4 +55,4 @@ def pair_axis(X: NDArray[np.float32], labels: NDArray[np.int64], a: int, b: int,
     rows, position = np.concatenate(sides), np.concatenate(places)
     order = np.argsort(rows, kind="stable")
     told = separation(X, X, labels == a, labels == b, seed=seed)
-    return PairAxis(layer, rows[order], position[order], told, seed)
+    return PairAxis(layer, rows[order], labels[rows[order]], position[order], told, seed)

@@ -48,13 +48,11 @@ def _rates(d: Dossier, f: dict[str, Fact]) -> Iterator[str]:
 
 
 def _why(d: Dossier, f: dict[str, Fact]) -> Iterator[str]:
-    for side in (0, 1):
-        near, who = d.nearest[side], arrow(d, side)
-        name = f"{who}: nearest right image is of the predicted class"
-        if near is None or f"{name}: count" not in f:
-            continue
-        true, predicted = d.names if side == 0 else d.names[::-1]
-        yield f"Of {near.pool}, the one nearest to a mistake {who} in {near.space} is {predicted} rather than {true} for {_of(f, name)}."
+    name = "{}: nearest right image is of the predicted class"
+    sides = [side for side in (0, 1) if name.format(arrow(d, side)) + ": count" in f]
+    if sides and (near := d.nearest[sides[0]]) is not None:
+        said = [f"{_of(f, name.format(arrow(d, side)))} of {arrow(d, side)}" for side in sides]
+        yield f"Of {near.pool}, the nearest one in {near.space} is of the predicted class rather than of the true one for {' and for '.join(said)}."
     if d.axis is not None and f["axis: AUC"].value == f["axis: AUC"].value:
         yield f"Along the axis between the two mean vectors in {d.axis.layer} all images of the two classes have an AUC of {f['axis: AUC'].text}, each on an axis made without it."
         said = [f"{_of(f, f'{arrow(d, side)}: beyond the middle of the axis')} of {arrow(d, side)}" for side in (0, 1) if d.directions[side].count]
@@ -87,18 +85,21 @@ def _where(d: Dossier, f: dict[str, Fact]) -> Iterator[str]:
     """Of the last hidden layer: in itself, and on its first map."""
     told = [pair for pair in d.places if pair[0].representation == d.layer]
     for pair in [*(p for p in told if not p[0].method), *(p for p in told if p[0].method == "tsne")]:
+        said = []
         for side in (0, 1):
             if not d.directions[side].count:
                 continue
-            who, place = arrow(d, side), pair[side]
-            where = " ".join(filter(None, (place.representation, place.method)))
+            who, where = arrow(d, side), " ".join(filter(None, (pair[side].representation, pair[side].method)))
             kinds = {kind: f[f"{who}: in {where} {kind}: count"].short for kind in ("true", "predicted", "between", "elsewhere")}
             true, predicted = d.names if side == 0 else d.names[::-1]
-            on = f"On the {_map_name(place.method)} map of" if place.method else "In"
-            yield (
-                f"{on} {place.representation}, {kinds['true']} of the {f[f'{who}: count'].short} {who} lie among {true}, {kinds['predicted']} among {predicted}, "
-                f"{kinds['between']} in between and {kinds['elsewhere']} elsewhere (by their {f[f'{who}: neighbours in {where}'].short} nearest points)."
+            count, k = f[f"{who}: count"].short, f[f"{who}: neighbours in {where}"].short
+            said.append(
+                f"of the {count} {who} {kinds['true']} lie among {true}, {kinds['predicted']} among {predicted}, {kinds['between']} in between, "
+                f"{kinds['elsewhere']} elsewhere"
             )
+        on = f"On the {_map_name(pair[0].method)} map of {pair[0].representation}" if pair[0].method else f"In {pair[0].representation} itself"
+        if said:
+            yield f"{on}, {'; '.join(said)} (by their {k} nearest points)."
 
 
 def _map_name(method: str) -> str:
@@ -110,12 +111,13 @@ def _pixels(d: Dossier, f: dict[str, Fact]) -> Iterator[str]:
         who = arrow(d, side)
         if f"{who}: evidence asked of" not in f:
             continue
-        lost = {what: f[f"{who}: lead lost by {what}"].short for what in ("strongest", "random")}
+        lost = {what: f[f"{who}: lead lost by {what}"] for what in ("strongest", "random")}
+        words = {what: fact.short + (" (it rises)" if fact.value < 0 else "") for what, fact in lost.items()}
         gain = f[f"{who}: strongest less random"]
-        trusted = "so the evidence means something" if gain.low > 0 else "so the evidence cannot be relied on"
+        trusted = "so the evidence names pixels that count" if gain.low > 0 else "so the evidence cannot be relied on"
         yield (
-            f"Covering the {f[f'{who}: covered pixels'].short} pixels that speak most for {who} lowers the lead of the predicted class by {lost['strongest']} "
-            f"logits on average over {f[f'{who}: evidence asked of'].short} mistakes, as many random pixels of the object by {lost['random']}: "
+            f"Covering the {f[f'{who}: covered pixels'].short} pixels that speak most for {who} lowers the lead of the predicted class by {words['strongest']} "
+            f"logits on average over {f[f'{who}: evidence asked of'].short} mistakes, as many random pixels of the object by {words['random']}: "
             f"a difference of {gain.text}, {trusted}."
         )
     if d.evidence_note:

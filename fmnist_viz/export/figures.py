@@ -11,15 +11,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fmnist_viz.analysis.axis import AxisPlane
+from fmnist_viz.analysis.class_cards import ClassCards
 from fmnist_viz.analysis.confusion import Confusion
+from fmnist_viz.analysis.dossier import Dossier
 from fmnist_viz.analysis.learning import Learning
 from fmnist_viz.analysis.overlap import Overlap
 from fmnist_viz.core.progress import Progress, Silent
 from fmnist_viz.core.store import disk_errors
 from fmnist_viz.core.types import LabeledImages, Projection
 from fmnist_viz.display.axis import AxisDisplay
+from fmnist_viz.display.class_cards import ClassCardsDisplay
 from fmnist_viz.display.confusion import ConfusionDisplay
 from fmnist_viz.display.distortion import DistortionDisplay
+from fmnist_viz.display.dossier import DossierDisplay
 from fmnist_viz.display.ladder import LadderDisplay
 from fmnist_viz.display.lettering import clean, missing_signs
 from fmnist_viz.display.map import MapDisplay
@@ -63,6 +67,7 @@ class FigureContent:
     distortions : representation -> method -> Distortion of the samples;  held : representation -> share of the true neighbours held in it
     overlaps : representation -> method -> Overlap of the classes
     ladder : the layers one after the other;  components : representation -> its leading principal components
+    dossiers : of pairs of classes;  cards : of all classes;  images : those that both count, with or without pixels
     warnings : lines for every caption: a stand-in for the data, a sample of it
     """
 
@@ -85,6 +90,9 @@ class FigureContent:
     overlaps: Mapping[str, Mapping[str, Overlap]] = field(default_factory=dict)
     ladder: LadderDisplay | None = None
     components: Mapping[str, Components] = field(default_factory=dict)
+    dossiers: tuple[Dossier, ...] = ()
+    cards: ClassCards | None = None
+    images: LabeledImages | None = None
 
     def displays(self) -> Iterator[tuple[str, Display]]:
         """Every figure's name without suffix, and what draws it; names differ even where case does not count."""
@@ -111,6 +119,12 @@ class FigureContent:
             yield f"scree_{slug(name)}", ScreeDisplay(components)
         if self.ladder is not None:
             yield "ladder", self.ladder
+        if self.images is not None:
+            maps = {name: {m: p.coords for m, p in found.items() if not p.note} for name, found in self.projections.items()} if self.dossiers else {}
+            for dossier in self.dossiers:
+                yield f"dossier_{slug(dossier.names[0])}_{slug(dossier.names[1])}", DossierDisplay(dossier, self.images, maps)
+            if self.cards is not None:
+                yield "class_cards", ClassCardsDisplay(self.cards, self.images)
         yield from self._weight_maps()
 
     def _sample_maps(self) -> Iterator[tuple[str, Display]]:

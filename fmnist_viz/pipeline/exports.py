@@ -100,6 +100,9 @@ def begin_figures(ctx: Context, shown: Shown) -> Future[list[str]]:
         overlaps=shown.overlaps,
         ladder=shown.ladder,
         components=shown.components,
+        dossiers=shown.dossiers,
+        cards=shown.cards,
+        images=shown.images,
         warnings=tuple(ctx.warnings),
     )
     return ctx.runner.submit(draw_figures, FigureTask(ctx.scratch / "figures", content))
@@ -154,6 +157,8 @@ def publish_report(ctx: Context, shown: Shown, ready: Mapping[str, pd.DataFrame]
         watched=(shown.learning.watched if shown.learning else "") or "validation",
         pictures=shots,
         ladder=shown.ladder,
+        dossiers=shown.dossiers,
+        cards=shown.cards,
     )
     with ctx.timed("report"):
         write_report(ctx.folder.path / "report.html", content)

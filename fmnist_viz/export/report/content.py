@@ -14,6 +14,8 @@ from fmnist_viz.core.types import LabeledImages, Predictions, Projection
 if TYPE_CHECKING:
     import pandas as pd
 
+    from fmnist_viz.analysis.class_cards import ClassCards
+    from fmnist_viz.analysis.dossier import Dossier
     from fmnist_viz.display.ladder import LadderDisplay
     from fmnist_viz.export.pictures import Shot
     from fmnist_viz.projection.distortion import Distortion
@@ -52,6 +54,7 @@ class ReportContent:
     distortions : representation -> method -> missing and false neighbours of the images
     pictures : drawings with their captions, in the order in which they are shown
     ladder : the layers of the network one after the other, its rows those of the images
+    dossiers : of pairs of classes;  cards : of all classes; their rows are those of the images
 
     Raises
     ------
@@ -80,6 +83,8 @@ class ReportContent:
     held: Mapping[str, float] = field(default_factory=dict)
     distortions: Mapping[str, Mapping[str, Distortion]] = field(default_factory=dict)
     ladder: LadderDisplay | None = None
+    dossiers: tuple[Dossier, ...] = ()
+    cards: ClassCards | None = None
 
     def __post_init__(self) -> None:
         if not len(self.images):

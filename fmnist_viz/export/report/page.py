@@ -13,9 +13,11 @@ from fmnist_viz.analysis.confusion import Confusion, confusion
 from fmnist_viz.core.palette import NEUTRAL, class_colors
 from fmnist_viz.core.store import write_file
 from fmnist_viz.export.document import environment, stylesheet
+from fmnist_viz.export.report.cards import card_section
 from fmnist_viz.export.report.content import ReportContent
 from fmnist_viz.export.report.curves import curve_panels
 from fmnist_viz.export.report.distortion import distortion_index
+from fmnist_viz.export.report.dossier import dossier_section
 from fmnist_viz.export.report.gallery import galleries
 from fmnist_viz.export.report.ladder import ladder_section
 from fmnist_viz.export.report.maptable import is_map_table, map_table
@@ -40,7 +42,7 @@ POLICY = (
     "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:; font-src data:; "
     "connect-src 'none'; base-uri 'none'; form-action 'none'"
 )
-SCRIPTS = ("data", "distortion", "tip", "map", "names", "matrix", "selection", "tables", "ladder", "page")
+SCRIPTS = ("data", "distortion", "tip", "map", "names", "matrix", "selection", "tables", "ladder", "dossier", "page")
 TOP_PAIRS = 8
 
 
@@ -84,6 +86,8 @@ def _context(content: ReportContent) -> dict[str, Any]:
         "layers_reading": layers_reading(content),
         "weight_maps": weight_maps(content),
         "ladder": ladder_section(content.ladder),
+        "dossiers": dossier_section(content),
+        "cards": card_section(content),
         "galleries": galleries(content.pictures),
         "neutral": NEUTRAL,
         "no_favourite": any((np.asarray(favoured) < 0).any() for favoured in content.weight_classes.values()),

@@ -55,7 +55,7 @@ def thumbnails(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.stack([_square(image, thumb) for image in shown])
 
 
-def _webp(tiles: NDArray[np.uint8], columns: int) -> bytes:
+def webp(tiles: NDArray[np.uint8], columns: int) -> bytes:
     from PIL import Image
 
     n, t, _, c = tiles.shape
@@ -76,5 +76,5 @@ def thumbnail_sheets(images: LabeledImages) -> ThumbnailSheets:
     n, thumb = len(tiles), tiles.shape[1]
     columns = min(int(np.ceil(np.sqrt(n))), SIDE // thumb)
     per_sheet = columns * (SIDE // thumb)
-    sheets = tuple(_webp(tiles[start : start + per_sheet], columns) for start in range(0, n, per_sheet))
+    sheets = tuple(webp(tiles[start : start + per_sheet], columns) for start in range(0, n, per_sheet))
     return ThumbnailSheets(sheets, thumb, columns, per_sheet)

@@ -23,6 +23,7 @@ async function start() {
   byId("theme").addEventListener("click", () => { document.documentElement.dataset.theme = isDark() ? "light" : "dark"; applyTheme(); });
   watchMap();
   bindLadder();
+  bindDossiers();
   colorMap("class");
   showMap(Math.max(0, data.representations.length - 1));
   selectionChanged([]);
