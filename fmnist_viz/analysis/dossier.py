@@ -191,11 +191,9 @@ class Dossier:
         columns["axis"] = self.positions(side)
         near = self.nearest[side]
         for name in ("true", "predicted"):
-            found = None if near is None else getattr(near, f"ids_{name}")
-            distances = None if near is None else getattr(near, f"distances_{name}")
-            known = found is not None and found.shape[1] > 0
-            columns[f"nearest_{name}"] = [" ".join(row) for row in found.tolist()] if known else ""
-            columns[f"distance_{name}"] = distances[:, 0] if known else nan
+            columns |= {f"nearest_{name}": "", f"distance_{name}": nan}
+            if near is not None and (found := getattr(near, f"ids_{name}")).shape[1]:
+                columns |= {f"nearest_{name}": [" ".join(row) for row in found.tolist()], f"distance_{name}": getattr(near, f"distances_{name}")[:, 0]}
         columns["evidence"] = nan.copy()
         if (evidence := self.evidence[side]) is not None:
             columns["evidence"][np.isin(d.rows, evidence.rows)] = evidence.total

@@ -14,8 +14,8 @@ METHOD = "cross-fitted in stratified folds: position 0 is the mean of the first 
 
 @dataclass(frozen=True)
 class PairAxis:
-    """rows, labels : int64 (m,), the images of both classes, ascending, and their class;  position : float64 (m,), along the axis, 0 at the first class's mean and 1 at the second's.
-
+    """rows, labels : int64 (m,), the images of both classes, ascending, and their class
+    position : float64 (m,), along the axis, 0 at the first class's mean and 1 at the second's
     separation : how well the axis tells the two apart, on the same folds.
     """
 

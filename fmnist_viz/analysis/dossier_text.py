@@ -51,11 +51,14 @@ def _why(d: Dossier, f: dict[str, Fact]) -> Iterator[str]:
     name = "{}: nearest right image is of the predicted class"
     sides = [side for side in (0, 1) if name.format(arrow(d, side)) + ": count" in f]
     if sides and (near := d.nearest[sides[0]]) is not None:
-        said = [f"{_of(f, name.format(arrow(d, side)))} of {arrow(d, side)}" for side in sides]
-        yield f"Of {near.pool}, the nearest one in {near.space} is of the predicted class rather than of the true one for {' and for '.join(said)}."
+        said = [f"{_of(f, name.format(arrow(d, side)))} of the mistakes {arrow(d, side)}" for side in sides]
+        yield f"Of {near.pool}, the nearest one in {near.space} is of the predicted class rather than of the true one for {' and '.join(said)}."
     if d.axis is not None and f["axis: AUC"].value == f["axis: AUC"].value:
-        yield f"Along the axis between the two mean vectors in {d.axis.layer} all images of the two classes have an AUC of {f['axis: AUC'].text}, each on an axis made without it."
-        said = [f"{_of(f, f'{arrow(d, side)}: beyond the middle of the axis')} of {arrow(d, side)}" for side in (0, 1) if d.directions[side].count]
+        yield (
+            f"Along the axis between the two mean vectors in {d.axis.layer} all images of the two classes have an AUC of {f['axis: AUC'].text}, "
+            "each on an axis made without it."
+        )
+        said = [f"{_of(f, f'{arrow(d, side)}: beyond the middle of the axis')} for {arrow(d, side)}" for side in (0, 1) if d.directions[side].count]
         if said:
             yield f"Beyond its middle, on the side of the predicted class, lie {' and '.join(said)}."
 
@@ -64,12 +67,14 @@ def _when(d: Dossier, f: dict[str, Fact]) -> Iterator[str]:
     if (rung := d.rung) is not None:
         n, best = f["layers: held-out images"].short, f"layers: best, {rung.layers[rung.best]}"
         if rung.separates_at < 0:
-            yield f"No layer tells the two apart better than chance on {n} held-out images; the best is {rung.layers[rung.best]} with {f[f'{best}: share'].text} right."
+            share = f[f"{best}: share"].text
+            yield f"No layer tells the two apart better than chance on {n} held-out images; the best is {rung.layers[rung.best]} with {share} right."
         else:
             at = rung.layers[rung.separates_at]
             first = rung.layers[0]
-            told = f"A linear discriminant tells {n} held-out images of the two apart as well as any layer does from {at} on: {f[f'layers: apart, {at}: share'].text} right"
-            yield f"{told}, after {f[f'layers: first, {first}: share'].text} in {first}." if rung.separates_at else f"{told}."
+            share = f[f"layers: apart, {at}: share"].text
+            before = f" and in no layer before it; in {first} {f[f'layers: first, {first}: share'].text}" if rung.separates_at else ""
+            yield f"A linear discriminant tells {n} held-out images of the two apart in {at} as well as in any layer, {share} right{before}."
     if d.epochs is not None:
         n, last = f["epochs: images"].short, f["epochs: last, share"].text
         level = f["epochs: level"]

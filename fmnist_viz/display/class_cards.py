@@ -85,7 +85,15 @@ class ClassCardsDisplay:
             if i:
                 ax.plot([0.14, width - 0.14], [top - 0.03] * 2, color=RULE, linewidth=0.5)
             look: dict[str, Any] = {"va": "baseline", "parse_math": False}
-            ax.text(0.14, top + 0.13, fitted(names[card.label], (_TEXT - 0.2) * 72, BODY), fontsize=BODY, fontweight="bold", color=readable(colors[card.label]), **look)
+            ax.text(
+                0.14,
+                top + 0.13,
+                fitted(names[card.label], (_TEXT - 0.2) * 72, BODY),
+                fontsize=BODY,
+                fontweight="bold",
+                color=readable(colors[card.label]),
+                **look,
+            )
             for k, line in enumerate(lines(card, names)):
                 ax.text(0.14, top + 0.13 + (k + 1) * _LINE, fitted(line, (_TEXT - 0.08) * 72, SMALL), fontsize=SMALL, color=INK if k == 0 else GREY, **look)
             if not side:

@@ -186,8 +186,18 @@ def _axis(display: DossierDisplay) -> Part | None:
         axis_strip(strip, display)
         strip.patch.set_alpha(0)
         _say(out, _margin(), top + 0.08, f"Axis in {clean(axis.layer)}, {axis.separation.text}, n = {len(axis.rows):,}", 7.0, size=BODY, color=INK)
-        _say(out, _margin(), top + 0.14 + _STRIP * (1 - 1.28 / 1.4) + 0.03, f"mistaken {shorten(dossier.names[1], 12)}", 0.95, color=readable(colors[dossier.b]))
-        _say(out, _margin(), top + 0.14 + _STRIP * (1 - 1.12 / 1.4) + 0.07, f"mistaken {shorten(dossier.names[0], 12)}", 0.95, color=readable(colors[dossier.a]), ha="left")
+        _say(
+            out, _margin(), top + 0.14 + _STRIP * (1 - 1.28 / 1.4) + 0.03, f"mistaken {shorten(dossier.names[1], 12)}", 0.95, color=readable(colors[dossier.b])
+        )
+        _say(
+            out,
+            _margin(),
+            top + 0.14 + _STRIP * (1 - 1.12 / 1.4) + 0.07,
+            f"mistaken {shorten(dossier.names[0], 12)}",
+            0.95,
+            color=readable(colors[dossier.a]),
+            ha="left",
+        )
         below = top + 0.14 + _STRIP
         for value, name, c in ((0.0, dossier.names[0], dossier.a), (1.0, dossier.names[1], dossier.b)):
             x = left + width * (value - low) / (high - low)
@@ -301,7 +311,9 @@ def _curve(ax: Axes, right: NDArray[np.int64], n: int, ticks: Sequence[str], at:
     """Shares in percent with their Wilson intervals; the place `at` is filled."""
     low, high = (100 * v for v in wilson(right, n))
     share, x = 100 * right / n, np.arange(len(right))
-    ax.errorbar(x, share, yerr=[share - low, high - share], color=GREY, linewidth=0.8, elinewidth=0.8, capsize=1.5, marker="o", markersize=3, markerfacecolor="white")
+    ax.errorbar(
+        x, share, yerr=[share - low, high - share], color=GREY, linewidth=0.8, elinewidth=0.8, capsize=1.5, marker="o", markersize=3, markerfacecolor="white"
+    )
     if at >= 0:
         ax.plot([x[at]], [share[at]], "o", color=INK, markersize=4, zorder=5)
     every = max(1, -(-len(ticks) // 8))

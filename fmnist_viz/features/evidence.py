@@ -70,7 +70,8 @@ def pixel_evidence(
         none = np.zeros(0, np.float32)
         return PixelEvidence(np.zeros((0, h, w), np.float32), none, none, none, np.zeros(0, np.int64))
     attribution, lead, strongest, lots, covered = (np.concatenate(column) for column in zip(*parts, strict=True))
-    return PixelEvidence(*(v.astype(np.float32) for v in (attribution, lead, strongest, lots)), covered.astype(np.int64))
+    single = [v.astype(np.float32) for v in (attribution, lead, strongest, lots)]
+    return PixelEvidence(single[0], single[1], single[2], single[3], covered.astype(np.int64))
 
 
 def _first(values: NDArray[np.floating[Any]], count: NDArray[np.int64]) -> NDArray[np.bool_]:

@@ -190,7 +190,14 @@ def _pool(ctx: Context, images: LabeledImages, seen: Seen, model: ModelFile | No
             own = seen.logits if name == "logits" else X
             rows = np.flatnonzero(LayerFeatures(stored["logits"].path).vectors().argmax(axis=1) == train.labels)
             if own is not None and len(rows):
-                return Pool(train.take(rows), LayerFeatures(stored[name].path).vectors()[rows], own, space, f"{len(rows):,} training images that the model gets right", True)
+                return Pool(
+                    train.take(rows),
+                    LayerFeatures(stored[name].path).vectors()[rows],
+                    own,
+                    space,
+                    f"{len(rows):,} training images that the model gets right",
+                    True,
+                )
     if X is None:
         return None
     rows = np.flatnonzero(seen.predictions.correct)
@@ -208,7 +215,11 @@ def _nearest(pool: Pool | None, d: Direction) -> NearestRight | None:
         k = min(NEIGHBORS, len(rows))
         if not k:
             shape = pool.images.images.shape[1:]
-            found |= {f"ids_{name}": np.zeros((d.count, 0), np.str_), f"distances_{name}": np.zeros((d.count, 0)), f"pictures_{name}": np.zeros((len(shown), 0, *shape), np.uint8)}
+            found |= {
+                f"ids_{name}": np.zeros((d.count, 0), np.str_),
+                f"distances_{name}": np.zeros((d.count, 0)),
+                f"pictures_{name}": np.zeros((len(shown), 0, *shape), np.uint8),
+            }
             continue
         near = nearest_images(pool.queries[d.rows], pool.X[rows], pool.images.take(rows), k, pool.space)
         found |= {f"ids_{name}": near.ids, f"distances_{name}": near.distances.astype(np.float64), f"pictures_{name}": near.images[shown, :PICTURES]}
@@ -251,7 +262,9 @@ def _evidence(ctx: Context, model: ModelFile, images: LabeledImages, ways: Seque
         "threads": ctx.threads, "versions": versions("tensorflow", "keras", "numpy"),
     }  # fmt: skip
     where = ctx.cache.fetch("evidence", key, make).path
-    attribution, strongest, random, covered = (load_array(where / f"{name}.npy").astype(np.float64) for name in ("attribution", "strongest", "random", "covered"))
+    attribution, strongest, random, covered = (
+        load_array(where / f"{name}.npy").astype(np.float64) for name in ("attribution", "strongest", "random", "covered")
+    )
     out, start = {}, 0
     for pair, own in asked.items():
         some = slice(start, start + len(own))

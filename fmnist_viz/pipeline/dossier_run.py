@@ -51,8 +51,7 @@ def dossier(run: str | Path, a: str, b: str, *, cache_dir: str | Path | None = N
     folder = Path(run)
     manifest = checked_run(folder)
     pair = _pair(manifest, a, b)
-    if "maps" not in manifest.stages:
-        raise BadInput("NO-MAPS", folder, "holds a training without predictions", "Use fmnist-viz train-and-export with the same settings.")
+    _check_made(folder, manifest)
     config = run_config(folder, manifest)
     threads = set_threads(min(config.compute.threads, usable_cores()))
     cache = Cache(Path(cache_dir or default_cache_dir()).absolute(), report=progress.warn)
@@ -62,7 +61,7 @@ def dossier(run: str | Path, a: str, b: str, *, cache_dir: str | Path | None = N
         from fmnist_viz.pipeline.features import ModelFile, look
 
         digests = {part.split: part.digest() for part in (data.train, data.test) if part is not None}
-        ctx = Context(config, data, digests, cache, RunFolder(folder), InlineRunner(), progress, threads, scratch, base=_base(manifest))
+        ctx = Context(config, data, digests, cache, RunFolder(folder), InlineRunner(), progress, threads, scratch)
         model = ModelFile(folder / "model.keras", str(config.fit.model if config.fit else folder.name))
         seen = look(ctx, model, images, images.digest())
         maps = _maps(folder, manifest, tuple(seen.sources))
@@ -101,9 +100,12 @@ def class_names(run: Path) -> list[str]:
     return list(checked_run(run).about["data"]["class_names"])
 
 
-def _base(manifest: Manifest) -> None:
+def _check_made(folder: Path, manifest: Manifest) -> None:
+    """Raise BadInput for a run whose images would have to be looked at for the first time."""
+    if "maps" not in manifest.stages:
+        raise BadInput("NO-MAPS", folder, "holds a training without predictions", "Use fmnist-viz train-and-export with the same settings.")
     if manifest.stages.get("training", {}).get("base"):
-        raise BadInput("FROZEN-BASE", "dossier", "the run has a frozen base, whose features would be taken again", "See the dossiers of its own report.")
+        raise BadInput("FROZEN-BASE", folder, "has a frozen base, whose features would be taken again", "See the dossiers of its own report.")
 
 
 def _maps(folder: Path, manifest: Manifest, names: tuple[str, ...]) -> dict[str, dict[str, NDArray[np.float32]]]:
@@ -115,7 +117,8 @@ def _maps(folder: Path, manifest: Manifest, names: tuple[str, ...]) -> dict[str,
         out[name] = {
             method: pd.read_csv(folder / path, usecols=["x", "y"]).to_numpy(np.float32)
             for method in METHODS
-            if (path := f"projections/{slug(name)}_{method}.csv") in files and not manifest.stages["maps"].get("maps", {}).get(name, {}).get(method, {}).get("note")
+            if (path := f"projections/{slug(name)}_{method}.csv") in files
+            and not manifest.stages["maps"].get("maps", {}).get(name, {}).get(method, {}).get("note")
         }
     return out
 

@@ -132,7 +132,11 @@ def _side(d: Dossier, side: int, tiles: dict[str, int], pictures: list[NDArray[n
     out: dict[str, Any] = {"true": one.true, "predicted": one.predicted, "rows": rows.tolist()}
     out["margin"] = None if one.margin is None else np.round(one.margin[at], 3).tolist()
     out["axis"] = np.round(position, 2).tolist() if np.isfinite(position).all() else None
-    out["places"] = [[visible(p[side].representation), METHOD_NAMES.get(p[side].method, p[side].method), p[side].kind[at].tolist()] for p in d.places if p[side].representation == d.layer]
+    out["places"] = [
+        [visible(p[side].representation), METHOD_NAMES.get(p[side].method, p[side].method), p[side].kind[at].tolist()]
+        for p in d.places
+        if p[side].representation == d.layer
+    ]
     total = {} if evidence is None else dict(zip(evidence.rows.tolist(), np.round(evidence.total, 2).tolist(), strict=True))
     out["evidence"] = [total.get(row) for row in rows.tolist()] if total else None
     out["suspect"] = [(d.suspects or {}).get(name, "") for name in d.sample_ids[rows].tolist()]
@@ -202,12 +206,13 @@ def _axis(d: Dossier) -> Axis | None:
         steps = "".join(f"V{_H - 72 * n / highest:.1f}H{_W * (i + 1) / BINS:.1f}" for i, n in enumerate(counts.tolist()))
         areas.append((colors[c], f"M0 {_H}{steps}V{_H}Z"))
     x = np.clip((position - low) / (high - low), 0, 1) * _W
-    marks = [
-        (visible(d.class_names[c]), colors[c], "".join(f"M{v:.1f} {top}v8" for v in x[wrong].tolist())) for c, wrong, top in ((d.a, first, 2), (d.b, second, 13))
-    ]  # fmt: skip
+    marks = []
+    for c, wrong, top in ((d.a, first, 2), (d.b, second, 13)):
+        marks.append((visible(d.class_names[c]), colors[c], "".join(f"M{v:.1f} {top}v8" for v in x[wrong].tolist())))
     means = tuple((_W * (value - low) / (high - low), visible(name)) for value, name in ((0.0, d.names[0]), (1.0, d.names[1])))
     along = [int(rows[np.abs(position - at).argmin()]) for at in np.linspace(low, high, ALONG)]
-    words = f"{visible(d.axis.layer)}: {d.axis.separation.text}, n = {len(rows):,}; every image on an axis made without it ({d.axis.separation.folds} folds, seed {d.seed})"
+    how = f"every image on an axis made without it ({d.axis.separation.folds} folds, seed {d.seed})"
+    words = f"{visible(d.axis.layer)}: {d.axis.separation.text}, n = {len(rows):,}; {how}"
     return Axis(words, tuple(areas), tuple(marks), means, tuple(along))
 
 
