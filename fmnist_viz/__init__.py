@@ -22,6 +22,7 @@ _HOMES = {
     "faithfulness": "fmnist_viz.pipeline.faithfulness",
     "Faithfulness": "fmnist_viz.pipeline.faithfulness",
     "ladder": "fmnist_viz.pipeline.ladder",
+    "dossier": "fmnist_viz.pipeline.dossier_run",
     "map_grid": "fmnist_viz.pipeline.map_grid",
     "confusion": "fmnist_viz.analysis.confusion",
     "doctor": "fmnist_viz.pipeline.doctor",

@@ -157,11 +157,16 @@ class Dossier:
         return tuple(facts(self).values())
 
     @property
-    def text(self) -> str:
+    def sentences(self) -> tuple[str, ...]:
         """The dossier in plain words; every number in it is one of `facts`."""
         from fmnist_viz.analysis.dossier_text import paragraph
 
-        return " ".join(paragraph(self))
+        return tuple(paragraph(self))
+
+    @property
+    def text(self) -> str:
+        """`sentences` as one paragraph."""
+        return " ".join(self.sentences)
 
     def frame(self) -> pd.DataFrame:
         """A row per fact: a, b (class names), fact, value, low, high (95 %, NaN where there is no interval), n, text, method."""

@@ -106,14 +106,12 @@ def dossier_section(content: ReportContent) -> DossierSection | None:
 
 
 def _entry(d: Dossier, images: LabeledImages) -> Entry:
-    from fmnist_viz.analysis.dossier_text import paragraph
-
     shown = tuple(visible(name) for name in d.names)
     facts = {fact.name: fact for fact in d.facts}
     words = [_rate(facts, d, side) for side in (0, 1)]
     sides = tuple((one.true, one.predicted, one.count, word) for one, word in zip(d.directions, words, strict=True))
     pool = next((f"{n.pool}, in {n.space}" for n in d.nearest if n is not None), "")
-    sentences = tuple(visible(line) for line in paragraph(d))
+    sentences = tuple(visible(line) for line in d.sentences)
     return Entry(shown[0], shown[1], (words[0], words[1]), sides, sentences, _pictures(d, images), _axis(d), _curves(d), _places(d), pool)
 
 
