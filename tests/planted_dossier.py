@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -65,3 +66,8 @@ def built(*, proba: bool = True, pictured: bool = True, full: bool = True, seed:
             "epochs": pair_epochs([0, 1], logits, images.labels, 0, 1), "places": places, "evidence": evidence, "layer": "dense",
         }  # fmt: skip
     return Dossier(0, 1, NAMES, images.sample_ids, both, fisher(both), **known), images, p, X
+
+
+def numbers(text: str) -> list[str]:
+    """Every number in a text that is no part of a word."""
+    return re.findall(r"(?<![\w.])-?\d+(?:,\d{3})*(?:\.\d+)?", text)

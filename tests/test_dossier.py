@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -20,10 +18,6 @@ from fmnist_viz.core.intervals import wilson
 from fmnist_viz.core.types import LabeledImages, Predictions, Source
 from fmnist_viz.display.class_cards import ClassCardsDisplay
 from fmnist_viz.display.dossier import DossierDisplay
-
-
-def numbers(text: str) -> list[str]:
-    return re.findall(r"(?<![\w.])-?\d+(?:,\d{3})*(?:\.\d+)?", text)
 
 
 @pytest.mark.parametrize("full", [True, False])

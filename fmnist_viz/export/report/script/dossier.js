@@ -31,6 +31,7 @@ function bindDossiers() {
   bindImages(byId("dossiers"), "Chosen in a dossier.");
   byId("dossiers").addEventListener("click", (event) => { const box = event.target.closest(".mistake"); if (box) showMistake(Number(box.dataset.side), Number(box.dataset.at)); });
   for (const article of articles()) {
+    if (!data.representations.length) break;
     const layers = article.querySelector(".dossier-layer"), methods = article.querySelector(".dossier-method"), last = Math.max(0, data.representations.length - 2);
     layers.append(...data.representations.map((r, k) => element("option", {value: k}, r.name)));
     layers.value = last;
@@ -114,7 +115,7 @@ function trainingThumb(tile, id) {
 // The chosen map: the two classes in their colours, all others faint, mistakes ringed, what is selected with a second ring.
 function drawDossierMap() {
   const article = articles()[dossier.pair];
-  if (!dossier.pairs || !article || article.hidden) return;
+  if (!dossier.pairs || !article || article.hidden || !data.representations.length) return;
   const canvas = article.querySelector(".dossier-map"), side = canvas.clientWidth, scale = devicePixelRatio || 1;
   const shown = data.representations[article.querySelector(".dossier-layer").value]?.maps[article.querySelector(".dossier-method").value];
   if (!side) return;
