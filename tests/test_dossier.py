@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from planted_dossier import NAMES, SIDE, N, built, planted
+from planted_dossier import NAMES, SIDE, N, built, numbers, planted
 
 from fmnist_viz.analysis.class_cards import class_cards
 from fmnist_viz.analysis.confusion import confusion
