@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 MOST = 20  # classes on a sheet
 IMAGES = 4  # of each kind
 _LINE = 0.125  # inches
-_TEXT = 3.55  # inches for the words
+_TEXT = 4.0  # inches for the words
 _WORDS = ("typical", "hardest", "most wrong")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -51,7 +52,6 @@ def pixel_evidence(
     m, h, w, _ = images.shape
     factor, offset = scale
     fill = (np.asarray(background, np.float32) * factor + offset).astype(np.float32)
-    random = np.random.default_rng(seed)
     parts: list[tuple[NDArray[Any], ...]] = []
     step = max(1, BATCH_PIXELS // (h * w))
     for start in range(0, m, step):
@@ -63,7 +63,7 @@ def pixel_evidence(
         differs = (x != fill).any(axis=3).reshape(len(x), -1)
         count = np.minimum(int(np.ceil(share * h * w)), differs.sum(axis=1) // 2)
         chosen = _first(np.where(differs, own, -np.inf), count)
-        lots = _first(np.where(differs, random.random(own.shape), -np.inf), count)
+        lots = _first(np.where(differs, _lots(images[some], seed), -np.inf), count)
         drops = [lead - lead_of(np.where(mask.reshape(-1, h, w, 1), fill, x), ends, gradient=False)[0] for mask in (chosen, lots)]
         parts.append((own.reshape(-1, h, w), lead, *drops, count))
     if not parts:
@@ -72,6 +72,12 @@ def pixel_evidence(
     attribution, lead, strongest, lots, covered = (np.concatenate(column) for column in zip(*parts, strict=True))
     single = [v.astype(np.float32) for v in (attribution, lead, strongest, lots)]
     return PixelEvidence(single[0], single[1], single[2], single[3], covered.astype(np.int64))
+
+
+def _lots(images: NDArray[np.uint8], seed: int) -> NDArray[np.float64]:
+    """A random number for each pixel, float64 (m, h * w): the same for the same image, whatever others are asked with it."""
+    size = images.shape[1] * images.shape[2]
+    return np.stack([np.random.default_rng([seed, zlib.crc32(image.tobytes())]).random(size) for image in images])
 
 
 def _first(values: NDArray[np.floating[Any]], count: NDArray[np.int64]) -> NDArray[np.bool_]:

@@ -92,7 +92,7 @@ function showMistake(side, at) {
   for (const box of article.querySelectorAll(".mistake")) box.classList.toggle("chosen", Number(box.dataset.side) === side && Number(box.dataset.at) === at);
   const figure = (thumb, ...words) => element("figure", {}, thumb, ...words.map((word) => element("p", {class: "note"}, word)));
   const near = (name, k) => !found[`near_${name}`]?.[at]?.length ? [] : [element("div", {}, element("h4", {}, "Nearest right ", bdi(k)),
-    element("div", {class: "near"}, ...found[`near_${name}`][at].map(([tile, id, far]) => figure(trainingThumb(tile, id), element("bdi", {}, id), `distance ${far.toFixed(2)}`))))];
+    element("div", {class: "near"}, ...found[`near_${name}`][at].map(([tile, id, far]) => figure(trainingThumb(tile, id, k), element("bdi", {}, id), `distance ${far.toFixed(2)}`))))];
   const facts = [];
   if (found.margin) facts.push(["margin", found.margin[at].toFixed(3)]);
   if (found.axis) facts.push(["on the axis", `${found.axis[at].toFixed(2)} (0: mean of the true class, 1: of the predicted one)`]);
@@ -105,9 +105,10 @@ function showMistake(side, at) {
     element("dl", {class: "facts"}, ...facts.flatMap(([what, value]) => [element("dt", {}, what), element("dd", {}, value)])));
 }
 
-function trainingThumb(tile, id) {
+function trainingThumb(tile, id, k) {
   const {columns, thumb} = dossier, side = thumb * Math.max(1, Math.round(84 / thumb)), box = element("div", {class: "thumb still", role: "img", "aria-label": id});
-  box.style.cssText = `width:${side}px;height:${side}px;background-image:var(--dossier-sheet);background-size:${side * columns}px auto;` +
+  if (!pictured) box.style.cssText = `width:84px;height:84px;background:${data.colors[k]}`;
+  else box.style.cssText = `width:${side}px;height:${side}px;background-image:var(--dossier-sheet);background-size:${side * columns}px auto;` +
     `background-position:${-side * (tile % columns)}px ${-side * Math.floor(tile / columns)}px`;
   return box;
 }
