@@ -245,7 +245,7 @@ def _curve(title: str, reading: str, right: NDArray[np.int64], n: int, names: Se
     bars = "".join(f"M{px:.1f} {y(lo):.1f}V{y(hi):.1f}" for px, lo, hi in zip(x, low.tolist(), high.tolist(), strict=True))
     every = max(1, -(-len(names) // 7))
     ticks = tuple((round(px, 1), name if len(name) <= 14 else name[:13] + "…") for px, name in list(zip(x, names, strict=True))[::every])
-    levels = tuple((round(y(v), 1), f"{100 * v:.0f} %") for v in (floor, (floor + top) / 2, top))
+    levels = tuple((round(y(v), 1), f"{round(100 * v, 1):g} %") for v in (floor, (floor + top) / 2, top))
     return Curve(title, reading, line, bars, points, ticks, levels)
 
 
