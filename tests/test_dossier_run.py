@@ -103,7 +103,7 @@ def test_any_other_pair_is_there_for_the_asking(run_folder: MadeRun, tmp_path: P
     assert done.code == 0, done.err
     said = answers(run_folder.path)
     count = int(((said["true"] == "Sneaker") & (said["predicted"] == "Ankle boot")).sum())
-    assert f"{count} of {int((said['true'] == 'Sneaker').sum())} images of Sneaker were taken for Ankle boot" in done.out
+    assert f"{count} of {int((said['true'] == 'Sneaker').sum()):,} images of Sneaker were taken for Ankle boot" in done.out
     facts = pd.read_csv(tmp_path / "boots" / "facts.csv")
     assert {p.name for p in (tmp_path / "boots").iterdir()} == {"dossier.png", "dossier.svg", "facts.csv", "errors.csv", "text.txt"}
     known = {number for text in [*facts["text"], *facts["method"].fillna("")] for number in numbers(str(text))} | {"95"}
