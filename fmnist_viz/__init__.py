@@ -28,6 +28,7 @@ _HOMES = {
     "neighbor_graph": "fmnist_viz.pipeline.vector_graph",
     "transform": "fmnist_viz.pipeline.transform",
     "ladder": "fmnist_viz.pipeline.ladder",
+    "dossier": "fmnist_viz.pipeline.dossier_run",
     "map_grid": "fmnist_viz.pipeline.map_grid",
     "stability": "fmnist_viz.pipeline.stability",
     "confusion": "fmnist_viz.analysis.confusion",

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from fmnist_viz.analysis.axis_text import AxisConfig
+from fmnist_viz.analysis.dossier_config import DossierConfig
 from fmnist_viz.cli.options import CacheDir, Config, Fresh, Out, Overwrite, Resume, TrustModel, takes
 from fmnist_viz.cli.program import Run, app
 from fmnist_viz.data.config import DataConfig
@@ -22,7 +23,7 @@ from fmnist_viz.training.config import ComputeConfig, FitConfig, TransferConfig
 
 
 @app.command("train-and-export", rich_help_panel="Make")
-@takes(FitConfig, TransferConfig, DataConfig, FeatureConfig, MapConfig, AxisConfig, ViewConfig, ComputeConfig)
+@takes(FitConfig, TransferConfig, DataConfig, FeatureConfig, MapConfig, AxisConfig, DossierConfig, ViewConfig, ComputeConfig)
 def train_and_export(
     config: Config = "",
     out: Out = "",
@@ -49,7 +50,7 @@ def train(
 
 
 @app.command(rich_help_panel="Make")
-@takes(ModelFileConfig, BroughtConfig, DataConfig, FeatureConfig, MapConfig, AxisConfig, ViewConfig, ComputeConfig)
+@takes(ModelFileConfig, BroughtConfig, DataConfig, FeatureConfig, MapConfig, AxisConfig, DossierConfig, ViewConfig, ComputeConfig)
 def export(
     config: Config = "",
     out: Out = "",
@@ -262,6 +263,7 @@ def _make(
         "FeatureConfig": "features",
         "MapConfig": "maps",
         "AxisConfig": "axes",
+        "DossierConfig": "dossier",
         "ViewConfig": "view",
     }
     run_config = RunConfig(**{names[name]: value for name, value in configs.items()})

@@ -24,6 +24,7 @@ PANELS = {
     "FeatureConfig": "Layers and images",
     "MapConfig": "Maps",
     "AxisConfig": "Maps",
+    "DossierConfig": "Confusions",
     "ViewConfig": "Views",
 }
 

@@ -35,6 +35,19 @@ def predict(
 
 
 @app.command(rich_help_panel="Look")
+def dossier(
+    run: Run,
+    pair: Annotated[str, typer.Option("--pair", help="Two of the run's classes with a comma between them, such as Pullover,Coat.", show_default=False)],
+    out: Annotated[str, typer.Option("--out", help="Also write figure, facts, mistakes and text into this new folder.", show_default=False)] = "",
+    cache_dir: CacheDir = "",
+) -> None:
+    """Say everything known about why one class is taken for another: rates, neighbours, axis, layers, epochs, places on the maps, pixels."""
+    from fmnist_viz.cli.dossier import run_dossier
+
+    run_dossier(run, pair, out=out, cache_dir=cache_dir)
+
+
+@app.command(rich_help_panel="Look")
 @takes(DataConfig)
 def data(config: Config = "", **configs: Any) -> None:
     """Find the data and say where it is, what it holds and what was checked."""

@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 
 from fmnist_viz.analysis.axis import AxisPlane
 from fmnist_viz.analysis.calibration import Calibration
+from fmnist_viz.analysis.class_cards import ClassCards
 from fmnist_viz.analysis.confusion import Confusion
+from fmnist_viz.analysis.dossier import Dossier
 from fmnist_viz.analysis.learning import Learning
 from fmnist_viz.analysis.overlap import Overlap
 from fmnist_viz.core.progress import Progress, Silent
@@ -20,8 +22,10 @@ from fmnist_viz.core.store import disk_errors
 from fmnist_viz.core.types import LabeledImages, Projection
 from fmnist_viz.display.axis import AxisDisplay
 from fmnist_viz.display.calibration import CalibrationDisplay
+from fmnist_viz.display.class_cards import ClassCardsDisplay
 from fmnist_viz.display.confusion import ConfusionDisplay
 from fmnist_viz.display.distortion import DistortionDisplay
+from fmnist_viz.display.dossier import DossierDisplay
 from fmnist_viz.display.epochs import EpochsDisplay
 from fmnist_viz.display.film import FilmDisplay
 from fmnist_viz.display.ladder import LadderDisplay
@@ -69,6 +73,7 @@ class FigureContent:
     ladder : the layers one after the other;  film : the epochs of the training
     components : representation -> its leading principal components
     calibration : of the predictions, where they have probabilities
+    dossiers : of pairs of classes;  cards : of all classes;  images : those that both count, with or without pixels
     warnings : lines for every caption: a stand-in for the data, a sample of it
     """
 
@@ -93,6 +98,9 @@ class FigureContent:
     film: FilmDisplay | None = None
     components: Mapping[str, Components] = field(default_factory=dict)
     calibration: Calibration | None = None
+    dossiers: tuple[Dossier, ...] = ()
+    cards: ClassCards | None = None
+    images: LabeledImages | None = None
 
     def displays(self) -> Iterator[tuple[str, Display]]:
         """Every figure's name without suffix, and what draws it; names differ even where case does not count."""
@@ -126,6 +134,12 @@ class FigureContent:
         if self.film is not None:
             yield "film", self.film
             yield "film_learning", EpochsDisplay(self.film.numbers)
+        if self.images is not None:
+            maps = {name: {m: p.coords for m, p in found.items() if not p.note} for name, found in self.projections.items()} if self.dossiers else {}
+            for dossier in self.dossiers:
+                yield f"dossier_{slug(dossier.names[0])}_{slug(dossier.names[1])}", DossierDisplay(dossier, self.images, maps)
+            if self.cards is not None:
+                yield "class_cards", ClassCardsDisplay(self.cards, self.images)
         yield from self._weight_maps()
 
     def _sample_maps(self) -> Iterator[tuple[str, Display]]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from fmnist_viz.analysis.axis_text import AxisConfig
+from fmnist_viz.analysis.dossier_config import DossierConfig
 from fmnist_viz.core.config import check_options, digest, option, read_toml
 from fmnist_viz.data.config import DataConfig
 from fmnist_viz.features.config import FeatureConfig
@@ -99,6 +100,7 @@ class RunConfig:
     features: FeatureConfig = field(default_factory=FeatureConfig)
     maps: MapConfig = field(default_factory=MapConfig)
     axes: AxisConfig = field(default_factory=AxisConfig)
+    dossier: DossierConfig = field(default_factory=DossierConfig)
     view: ViewConfig = field(default_factory=ViewConfig)
     compute: ComputeConfig = field(default_factory=ComputeConfig)
     fit: FitConfig | None = None
@@ -114,7 +116,7 @@ class RunConfig:
 
     @property
     def sections(self) -> list[Any]:
-        parts = (self.data, self.fit, self.transfer, self.model_file, self.brought, self.compute, self.features, self.maps, self.axes, self.view)
+        parts = (self.data, self.fit, self.transfer, self.model_file, self.brought, self.compute, self.features, self.maps, self.axes, self.dossier, self.view)
         return [part for part in parts if part is not None]
 
     def digest(self, *, command: str, data: str, threads: int, model: str = "", brought: str = "", base: str = "") -> str:
@@ -135,7 +137,8 @@ class RunConfig:
 def read_run_config(run: Path, kind: str) -> RunConfig:
     """The settings that a run folder keeps of itself in config.toml; `kind` as in its manifest: "train", "train-and-export" or "export"."""
     parts: dict[str, Any] = {
-        "data": DataConfig, "features": FeatureConfig, "maps": MapConfig, "axes": AxisConfig, "view": ViewConfig, "compute": ComputeConfig,
+        "data": DataConfig, "features": FeatureConfig, "maps": MapConfig, "axes": AxisConfig, "dossier": DossierConfig, "view": ViewConfig,
+        "compute": ComputeConfig,
         **({"model_file": ModelFileConfig, "brought": BroughtConfig} if kind == "export" else {"fit": FitConfig, "transfer": TransferConfig}),
     }  # fmt: skip
     values = read_toml(str(run / "config.toml"), {f.name for part in parts.values() for f in dataclasses.fields(part)})

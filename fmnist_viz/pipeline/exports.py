@@ -107,6 +107,9 @@ def begin_figures(ctx: Context, shown: Shown) -> Future[list[str]]:
         film=shown.film,
         components=shown.components,
         calibration=shown.calibration,
+        dossiers=shown.dossiers,
+        cards=shown.cards,
+        images=shown.images,
         warnings=tuple(ctx.warnings),
     )
     return ctx.runner.submit(draw_figures, FigureTask(ctx.scratch / "figures", content))
@@ -164,6 +167,8 @@ def publish_report(ctx: Context, shown: Shown, ready: Mapping[str, pd.DataFrame]
         film=shown.film,
         no_film=shown.no_film,
         calibration=shown.calibration,
+        dossiers=shown.dossiers,
+        cards=shown.cards,
     )
     with ctx.timed("report"):
         write_report(ctx.folder.path / "report.html", content)

@@ -262,7 +262,7 @@ def look(ctx: Context, model: ModelFile, images: LabeledImages, digest: str) -> 
         last = penultimate(table)
         if last and ctx.data.train is not None and ctx.base is None:  # a frozen base would take hours for them
             wanted = [row for row in table if row.name == last]
-            layer_features(ctx, model, ctx.data.train, ctx.digests["train"], wanted, outputs=False, task=f"{last} of the training images", scale=scale)
+            layer_features(ctx, model, ctx.data.train, ctx.digests["train"], wanted, outputs=True, task=f"{last} of the training images", scale=scale)
     return Seen(table, sources, predictions, means, last, model.name, responses, logits)
 
 

@@ -118,7 +118,7 @@ def predict(run: Path, question: Question, *, cache_dir: Path | None = None, pro
     from fmnist_viz.pipeline.features import ModelFile, layer_features, model_layers
 
     progress = progress or Silent()
-    manifest = _checked(run)
+    manifest = checked_run(run)
     config = run_config(run, manifest)
     threads = set_threads(min(config.compute.threads, usable_cores()))
     cache = Cache((cache_dir or default_cache_dir()).absolute(), report=progress.warn)
@@ -126,14 +126,14 @@ def predict(run: Path, question: Question, *, cache_dir: Path | None = None, pro
         for path in question.files:
             if not path.exists():
                 raise BadInput("FILE-MISSING", path, "not found", "Check the path.")
-    data = _data(config, manifest, progress)
+    data = run_data(config, manifest, progress)
     asked = _asked(question, data)
     model = ModelFile(run / "model.keras", str(config.fit.model if config.fit else run.name))
     with scratch_folder(cache) as scratch:
         digests = {part.split: part.digest() for part in (data.train, data.test) if part is not None}
         ctx = Context(config, data, digests, cache, RunFolder(run), InlineRunner(), progress, threads, scratch)
         table = model_layers(cache, model, asked.images).table
-        space, layers = _space(table, config.features.pool)
+        space, layers = neighbor_space(table, config.features.pool)
         scale = (1.0, 0.0)  # a trained preset takes 0..255
         seen = layer_features(ctx, model, asked.images, asked.images.digest(), layers, outputs=True, task="images", scale=scale)
         proba = LayerFeatures(seen["probabilities"].path).vectors()
@@ -150,7 +150,7 @@ def predict(run: Path, question: Question, *, cache_dir: Path | None = None, pro
     )  # fmt: skip
 
 
-def _checked(run: Path) -> Manifest:
+def checked_run(run: Path) -> Manifest:
     """The manifest of a run that has a model."""
     manifest = verify(run)
     if not (run / "model.keras").is_file():
@@ -165,7 +165,7 @@ def run_config(run: Path, manifest: Manifest) -> RunConfig:
     return read_run_config(run, manifest.about["kind"])
 
 
-def _data(config: RunConfig, manifest: Manifest, progress: Progress) -> DataSet:
+def run_data(config: RunConfig, manifest: Manifest, progress: Progress) -> DataSet:
     """The data that the run was made of: what lies in its place now must be the same."""
     from fmnist_viz.data import load, load_or_sample
 
@@ -216,7 +216,7 @@ def _of_split(question: Question, data: DataSet) -> Asked:
     return Asked(taken, np.array(taken.labels), tuple(taken.sample_ids.tolist()), choice, empty, empty)
 
 
-def _space(table: Sequence[LayerInfo], pool: str) -> tuple[str, list[LayerInfo]]:
+def neighbor_space(table: Sequence[LayerInfo], pool: str) -> tuple[str, list[LayerInfo]]:
     """What neighbours are measured in, and the layers to compute: the penultimate one, or the logits (no layer) where it is stored reduced or missing."""
     last = penultimate(list(table))
     found = [info for info in table if info.name == last]

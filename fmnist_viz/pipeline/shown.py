@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 
 from fmnist_viz.analysis.axis import AxisPlane
 from fmnist_viz.analysis.calibration import Calibration
+from fmnist_viz.analysis.class_cards import ClassCards
 from fmnist_viz.analysis.confusion import Confusion
+from fmnist_viz.analysis.dossier import Dossier
 from fmnist_viz.analysis.learning import Learning
 from fmnist_viz.analysis.overlap import Overlap
 from fmnist_viz.core.types import LabeledImages, Projection
@@ -50,6 +52,8 @@ class Shown:
     no_film: str = ""  # why there is none
     components: Mapping[str, Components] = field(default_factory=dict)  # the leading principal ones by representation
     calibration: Calibration | None = None  # None where there are no probabilities
+    dossiers: tuple[Dossier, ...] = ()  # of the leading pairs of classes
+    cards: ClassCards | None = None
 
     @property
     def learning(self) -> Learning | None:

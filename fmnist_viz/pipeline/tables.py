@@ -76,6 +76,11 @@ def tables(shown: Shown, *, left_out: Sequence[tuple[str, str]] = ()) -> dict[st
         found["misclassified"] = misclassified(shown)
     if shown.calibration is not None:
         found |= shown.calibration.frames()
+    if shown.dossiers:
+        found["dossiers"] = pd.concat([d.frame() for d in shown.dossiers], ignore_index=True)
+        found["dossier_errors"] = pd.concat([d.errors() for d in shown.dossiers], ignore_index=True)
+    if shown.cards is not None:
+        found["class_cards"] = shown.cards.frame()
     found["layers"] = pd.DataFrame(layer_rows(shown), columns=["layer", "kind", "output", "parameters", "use"])
     if left_out:
         found["left_out"] = pd.DataFrame(left_out, columns=["sample_id", "representation"]).assign(reason="NaN or infinity")

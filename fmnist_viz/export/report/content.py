@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from fmnist_viz.analysis.calibration import Calibration
+    from fmnist_viz.analysis.class_cards import ClassCards
+    from fmnist_viz.analysis.dossier import Dossier
     from fmnist_viz.display.film import FilmDisplay
     from fmnist_viz.display.ladder import LadderDisplay
     from fmnist_viz.export.pictures import Shot
@@ -56,6 +58,7 @@ class ReportContent:
     calibration : of the predictions; None where they have no probabilities
     ladder : the layers of the network one after the other, its rows those of the images
     film : the epochs of the training one after the other;  no_film : why there are none, where that is to be said
+    dossiers : of pairs of classes;  cards : of all classes; their rows are those of the images
 
     Raises
     ------
@@ -87,6 +90,8 @@ class ReportContent:
     film: FilmDisplay | None = None
     no_film: str = ""
     calibration: Calibration | None = None
+    dossiers: tuple[Dossier, ...] = ()
+    cards: ClassCards | None = None
 
     def __post_init__(self) -> None:
         if not len(self.images):

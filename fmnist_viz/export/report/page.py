@@ -14,9 +14,11 @@ from fmnist_viz.core.palette import NEUTRAL, class_colors
 from fmnist_viz.core.store import write_file
 from fmnist_viz.export.document import environment
 from fmnist_viz.export.report.calibration import calibration_section
+from fmnist_viz.export.report.cards import card_section
 from fmnist_viz.export.report.content import ReportContent
 from fmnist_viz.export.report.curves import curve_panels
 from fmnist_viz.export.report.distortion import distortion_index
+from fmnist_viz.export.report.dossier import dossier_section
 from fmnist_viz.export.report.film import film_section
 from fmnist_viz.export.report.gallery import galleries
 from fmnist_viz.export.report.ladder import ladder_section
@@ -42,7 +44,7 @@ POLICY = (
 STYLES = ("page", "matrix", "calibration", "filters", "card", "narrow", "print")
 SCRIPTS = (
     *("data", "distortion", "tip", "map", "shapes", "reach", "names", "matrix", "filters", "selection", "wall", "download", "card", "places"),
-    *("search", "tables", "ladder", "film", "calibration", "address", "page"),
+    *("search", "tables", "ladder", "film", "calibration", "dossier", "address", "page"),
 )  # fmt: skip
 
 
@@ -99,6 +101,8 @@ def _context(content: ReportContent) -> dict[str, Any]:
         "calibration": calibration_section(content.calibration, content.class_names),
         "ladder": ladder_section(content.ladder),
         "film": film_section(content.film, content.images),
+        "dossiers": dossier_section(content),
+        "cards": card_section(content),
         "galleries": galleries(content.pictures),
         "neutral": NEUTRAL,
         "no_favourite": any((np.asarray(favoured) < 0).any() for favoured in content.weight_classes.values()),

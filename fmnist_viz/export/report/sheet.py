@@ -61,7 +61,7 @@ def thumbnails(images: NDArray[np.uint8], largest: int = LARGEST_THUMB) -> NDArr
     return np.stack([_square(image, thumb) for image in shown])
 
 
-def _webp(tiles: NDArray[np.uint8], columns: int) -> bytes:
+def webp(tiles: NDArray[np.uint8], columns: int) -> bytes:
     from PIL import Image
 
     n, t, _, c = tiles.shape
@@ -79,7 +79,7 @@ def _fitting(images: NDArray[np.uint8], room: int) -> int:
     whole = min(max(images.shape[1:3]), LARGEST_THUMB)
     some = images[np.linspace(0, len(images) - 1, min(SAMPLE, len(images))).astype(int)]
     for side in (whole, *(s for s in SIDES if s < whole)):
-        if len(_webp(thumbnails(some, side), max(1, int(np.sqrt(len(some)))))) / len(some) * len(images) <= room:
+        if len(webp(thumbnails(some, side), max(1, int(np.sqrt(len(some)))))) / len(some) * len(images) <= room:
             return side
     return 0
 
@@ -98,5 +98,5 @@ def thumbnail_sheets(images: LabeledImages, room: int = 1 << 40) -> ThumbnailShe
     tiles = thumbnails(images.images, thumb)
     columns = min(int(np.ceil(np.sqrt(n))), SIDE // thumb)
     per_sheet = columns * (SIDE // thumb)
-    sheets = tuple(_webp(tiles[start : start + per_sheet], columns) for start in range(0, n, per_sheet))
+    sheets = tuple(webp(tiles[start : start + per_sheet], columns) for start in range(0, n, per_sheet))
     return ThumbnailSheets(sheets, thumb, columns, per_sheet, reduced)

@@ -80,6 +80,7 @@ async function start() {
   bindLadder();
   bindFilm();
   bindCalibration();
+  bindDossiers();
   colorMap("class");
   showMap(Math.max(0, data.representations.length - 1));
   selectionChanged([]);
