@@ -17,6 +17,7 @@ _HOMES = {
     "RunConfig": "fmnist_viz.pipeline.config",
     "verify": "fmnist_viz.pipeline.folder",
     "open_run": "fmnist_viz.pipeline.opened",
+    "check": "fmnist_viz.pipeline.check",
     "compare": "fmnist_viz.pipeline.comparison",
     "confusion_analysis": "fmnist_viz.pipeline.confusion_analysis",
     "ConfusionAnalysis": "fmnist_viz.pipeline.confusion_analysis",

@@ -81,7 +81,7 @@ def _pair(manifest: Manifest, a: str, b: str) -> tuple[int, int]:
     return first, second
 
 
-def read_pair(text: str, names: list[str]) -> tuple[str, str]:
+def read_pair(text: str, names: list[str], option: str = "--pair") -> tuple[str, str]:
     """``Pullover,Coat`` as two of the names, which may hold commas themselves. Raises UsageError where it is none."""
     for at in (i for i, sign in enumerate(text) if sign == ","):
         a, b = text[:at].strip(), text[at + 1 :].strip()
@@ -92,7 +92,7 @@ def read_pair(text: str, names: list[str]) -> tuple[str, str]:
         unknown = next((part for part in parts if part not in names), "")
         if unknown:
             raise unknown_choice("class", unknown, names)
-    raise UsageError("PAIR", f"--pair {text}", "does not name two classes", 'Write two names with a comma between them: --pair "Pullover,Coat".')
+    raise UsageError("PAIR", f"{option} {text}", "does not name two classes", f'Write two names with a comma between them: {option} "Pullover,Coat".')
 
 
 def class_names(run: Path) -> list[str]:
