@@ -23,6 +23,7 @@ _HOMES = {
     "ConfusionAnalysis": "fmnist_viz.pipeline.confusion_analysis",
     "faithfulness": "fmnist_viz.pipeline.faithfulness",
     "Faithfulness": "fmnist_viz.pipeline.faithfulness",
+    "figures": "fmnist_viz.pipeline.paper",
     "film": "fmnist_viz.pipeline.film",
     "project": "fmnist_viz.pipeline.project",
     "Map": "fmnist_viz.pipeline.project",

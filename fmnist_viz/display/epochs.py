@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from fmnist_viz.display.paper.plate import Plate
     from fmnist_viz.display.sheet import Sheet
 
 WIDTH, COLUMNS, MOST, PAIRS = 9.0, 5, 20, 6  # inches; panels side by side; classes and pairs that are drawn
@@ -78,14 +79,14 @@ class EpochsDisplay:
         sheet.text(MARGIN, MARGIN + 0.08, "right, %, by epoch", fontsize=BODY, color=INK, va="baseline")
         for j, k in enumerate(classes):
             x, y = MARGIN + _LEFT + (j % COLUMNS) * (side + _GAP), top + (j // COLUMNS) * (_PANEL + _BELOW)
-            self._class(sheet, k, x, y, side, first=j % COLUMNS == 0)
+            self.draw_class(sheet, k, x, y, side, first=j % COLUMNS == 0)
         half = (WIDTH - 2 * MARGIN) / 2
         sheet.text(MARGIN, below + 0.14, "the pairs mixed up most, % of the true class", fontsize=BODY, color=INK, va="baseline")
         draw_pairs(sheet.axes(MARGIN + _LEFT, below + 0.3, half - _LEFT - 1.62, bars, gid="epochs-pairs"), n)
-        self._states(sheet, classes, MARGIN + half + 0.1, below, half - 0.1, bars)
+        self.draw_states(sheet, classes, MARGIN + half + 0.1, below, half - 0.1, bars)
         return sheet.figure
 
-    def _class(self, sheet: Sheet, k: int, x: float, y: float, side: float, *, first: bool) -> None:
+    def draw_class(self, sheet: Sheet | Plate, k: int, x: float, y: float, side: float, *, first: bool) -> None:
         n, lesson = self.numbers, self.numbers.lessons[k]
         color = label_colors(len(n.class_names))[k]
         at = n.learned_at(k)
@@ -107,7 +108,7 @@ class EpochsDisplay:
         ax.spines[["top", "right"]].set_visible(False)
         ax.spines[["left", "bottom"]].set(color=RULE)
 
-    def _states(self, sheet: Sheet, classes: Sequence[int], x: float, y: float, width: float, height: float) -> None:
+    def draw_states(self, sheet: Sheet | Plate, classes: Sequence[int], x: float, y: float, width: float, height: float) -> None:
         n, frame = self.numbers, self.numbers.state_frame()
         sheet.text(x, y + 0.14, "images by what became of them, % of the class", fontsize=BODY, color=INK, va="baseline")
         ax = sheet.axes(x + 0.85, y + 0.3, width - 0.85, height, gid="epochs-states")

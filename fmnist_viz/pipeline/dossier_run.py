@@ -65,7 +65,7 @@ def dossier(run: str | Path, a: str, b: str, *, cache_dir: str | Path | None = N
         model = ModelFile(folder / "model.keras", str(config.fit.model if config.fit else folder.name))
         seen = look(ctx, model, images, images.digest())
         maps = _maps(folder, manifest, tuple(seen.sources))
-        material = gather(ctx, images, seen, model, lambda name, rows: _near(seen, name, rows), maps, _rungs(folder, manifest), folder / "probe")
+        material = gather(ctx, images, seen, model, lambda name, rows: _near(seen, name, rows), maps, rungs(folder, manifest), folder / "probe")
         (made,) = dossiers(ctx, material, model, [pair])
     return DossierDisplay(made, images, maps)
 
@@ -132,7 +132,7 @@ def _near(seen: Seen, name: str, rows: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.argsort(d, axis=1, kind="stable")[:, :k]
 
 
-def _rungs(folder: Path, manifest: Manifest) -> dict[tuple[int, int], PairRung]:
+def rungs(folder: Path, manifest: Manifest) -> dict[tuple[int, int], PairRung]:
     """`tables/ladder_pairs.csv` as it was measured; empty where the run has no ladder."""
     import pandas as pd
 
