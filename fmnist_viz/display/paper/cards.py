@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ from fmnist_viz.analysis.class_cards import ClassCard
 from fmnist_viz.display.class_cards import ClassCardsDisplay, lines
 from fmnist_viz.display.lettering import clean, fitted, wrap
 from fmnist_viz.display.mosaic import mosaic, rgb, small
-from fmnist_viz.display.paper.plate import LEAST_TYPE, MARGIN, MM, Plate, narrow, set_type, type_size
+from fmnist_viz.display.paper.plate import LEAST_TYPE, MARGIN, MM, TALLEST, Plate, narrow, set_type, type_size
 from fmnist_viz.display.sample_grid import dark_ground
 from fmnist_viz.display.style import GREY, INK, RULE, label_colors, readable
 
@@ -51,12 +52,17 @@ class CardsFigure:
         room = width - 2 * MARGIN - (0.0 if stacked or not strip else strip + 0.1)
         drawn, names = self.display.drawn(), self.display.cards.class_names
         with set_type():
-            words = [[line for text in lines(card, names) for line in wrap(text, room * 72, LEAST_TYPE)] for card in drawn]
-            heights = []
-            for said in words:
-                text, images = 0.17 + len(said) * _LINE, (_TILE + 0.13) if strip else 0.0
-                heights.append((text + images if stacked else max(text, images + 0.02)) + 0.1)
+            while True:
+                words = [[line for text in lines(card, names) for line in wrap(text, room * 72, LEAST_TYPE)] for card in drawn]
+                images = (_TILE + 0.13) if strip else 0.0
+                texts = [0.17 + len(said) * _LINE for said in words]
+                heights = [(text + images if stacked else max(text, images + 0.02)) + 0.1 for text in texts]
+                if sum(heights) <= TALLEST / MM or len(drawn) < 2:
+                    break
+                drawn = dataclasses.replace(self.display, most=len(drawn) - 1).drawn()
             plate = Plate(width_mm, 2 * MARGIN + sum(heights) - 0.06, letters=letters)
+            if len(drawn) < len(self.display.cards.cards):
+                plate.notes.append(f"at {width_mm:g} mm all classes but the {len(drawn)} of lowest F1: a page holds no more")
             top = MARGIN
             for card, said, height in zip(drawn, words, heights, strict=True):
                 self._words(plate, card, said, top, room, type_size(width_mm))

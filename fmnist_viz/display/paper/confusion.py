@@ -76,11 +76,17 @@ class ConfusionFigure:
 
 def _readable(ax: Axes, classes: int, side: float, size: float, plate: Plate, width_mm: float) -> None:
     """Names at `size`, of many classes every k-th; numbers of less than 6 pt are left out."""
-    small = [text for text in ax.texts if float(text.get_fontsize()) < LEAST_TYPE]
-    if small:
+    room = side / classes * 72 * 0.96
+    if any(float(text.get_fontsize()) < LEAST_TYPE for text in ax.texts):
+        whole = max(text_width(text.get_text(), LEAST_TYPE) for text in ax.texts) > room
+        if whole and all("." in text.get_text() for text in ax.texts):
+            plate.notes.append(f"decimals of the cells at {width_mm:g} mm (they are in the table)")
+            for text in ax.texts:
+                text.set_text(f"{float(text.get_text()):.0f}")
+        fits = max(text_width(text.get_text(), LEAST_TYPE) for text in ax.texts) <= room and room > LEAST_TYPE
         for text in list(ax.texts):
-            text.remove()
-        plate.notes.append(f"numbers of the cells, too small to read at {width_mm:g} mm (they are in the table)")
+            text.set_fontsize(LEAST_TYPE) if fits else text.remove()
+        plate.notes += [] if fits else [f"numbers of the cells, too small to read at {width_mm:g} mm (they are in the table)"]
     every = int(np.ceil(size * 1.15 / (side / classes * 72)))
     for axis in (ax.xaxis, ax.yaxis):
         for i, label in enumerate(axis.get_ticklabels()):

@@ -57,7 +57,7 @@ class CurvesFigure:
                 ax.set_title("", loc="left")
                 ax.set_ylabel(clean(metric).replace("_", " "), fontsize=SMALL)
                 ax.set_xlabel("epoch", fontsize=SMALL)
-                for line in ax.lines[1:2]:  # told from the first without its colour
+                for line in [line for line in ax.lines if line.get_marker() == "o" and line.get_gid() != "best"][1:2]:  # told from the first without its colour
                     line.set(linestyle=(0, (4, 1.6)), marker="s", markerfacecolor="white")
                 if metric and (legend := ax.get_legend()):
                     legend.remove()
@@ -142,7 +142,7 @@ class ScreeFigure:
         with set_type():
             high = 1.7 if narrow(width_mm) else 2.2
             plate = Plate(width_mm, 0.2 + high + _LOW + MARGIN, letters=letters)
-            ax = plate.axes(MARGIN + _LEFT, 0.18, width - _LEFT - 3 * MARGIN, high, gid="scree")
+            ax = plate.axes(MARGIN + _LEFT, 0.18, width - _LEFT - 5 * MARGIN, high, gid="scree")
             self.display.draw_bars(ax)
             for axis in (ax.xaxis, ax.yaxis):
                 axis.label.set_fontsize(SMALL)

@@ -152,10 +152,12 @@ class DossierFigure:
         return self._spread(width_mm, panels)
 
     def _maps(self, width_mm: float) -> list[Part]:
-        across = 2 if narrow(width_mm) else 5
-        found = list(self.maps.items())[: 4 if narrow(width_mm) else 5]
+        found = list(self.maps.items())
+        if len(found) > (most := 4 if narrow(width_mm) else 5):  # the first and the last, and some between
+            found = [found[i] for i in np.round(np.linspace(0, len(found) - 1, most)).astype(int)]
+        across = (2 if len(found) in (2, 4) else 3) if narrow(width_mm) else max(3, len(found))
         room = width_mm / MM - 2 * MARGIN
-        side = min((room - _GAP * (across - 1)) / across, 2.0)
+        side = min((room - _GAP * (across - 1)) / across, 2.3)
         out: list[Part] = []
         for start in range(0, len(found), across):
 

@@ -14,7 +14,7 @@ from fmnist_viz.display.style import GREY, SMALL
 if TYPE_CHECKING:
     import pandas as pd
 
-_LEFT, _GAP, _PANEL, _BELOW, _BESIDE = 0.28, 0.14, 0.62, 0.36, 1.55  # inches; the last: the names beside the pairs' lines
+_LEFT, _GAP, _BELOW, _BESIDE = 0.28, 0.14, 0.42, 1.55  # inches; the last: the names beside the pairs' lines
 
 
 @dataclass(frozen=True)
@@ -45,17 +45,18 @@ class EpochsFigure:
         classes, columns = shown_classes(self.display.numbers), 2 if stacked else 5
         rows = math.ceil(len(classes) / columns)
         side = (width - 2 * MARGIN - _LEFT) / columns - _GAP
-        bars = max(0.9, 0.16 * len(classes))
-        part = bars + 0.68
+        panel = 0.46 if stacked else 0.7
+        bars = max(0.9, (0.135 if stacked else 0.16) * len(classes))
+        part = bars + 0.82
         with set_type():
-            top = MARGIN + 0.16
-            below = top + rows * (_PANEL + _BELOW)
+            top = MARGIN + 0.2
+            below = top + rows * (panel + _BELOW)
             plate = Plate(width_mm, below + (2 if stacked else 1) * part + MARGIN, letters=letters)
-            plate.letter(MARGIN, top - 0.05)
-            plate.text(MARGIN + 0.16 * letters, top - 0.05, "right, %, by epoch", fontsize=SMALL, color=GREY, va="baseline")
+            plate.letter(MARGIN, top - 0.09)
+            plate.text(MARGIN + 0.16 * letters, top - 0.09, "right, %, by epoch", fontsize=SMALL, color=GREY, va="baseline")
             for j, k in enumerate(classes):
-                x, y = MARGIN + _LEFT + (j % columns) * (side + _GAP), top + (j // columns) * (_PANEL + _BELOW)
-                self.display.draw_class(plate, k, x, y, side, first=j % columns == 0)
+                x, y = MARGIN + _LEFT + (j % columns) * (side + _GAP), top + (j // columns) * (panel + _BELOW)
+                self.display.draw_class(plate, k, x, y, side, first=j % columns == 0, tall=panel)
             half = width - 2 * MARGIN if stacked else (width - 2 * MARGIN) / 2
             plate.letter(MARGIN, below + 0.14)
             words = "the pairs mixed up most, % of the true class"
@@ -63,5 +64,5 @@ class EpochsFigure:
             draw_pairs(plate.axes(MARGIN + _LEFT, below + 0.28, half - _LEFT - _BESIDE, bars, gid="epochs-pairs"), self.display.numbers)
             x, y = (MARGIN, below + part) if stacked else (MARGIN + half + 0.1, below)
             plate.letter(x, y + 0.14)
-            self.display.draw_states(plate, classes, x + 0.16 * letters, y, half - 0.14 - 0.16 * letters, bars)
+            self.display.draw_states(plate, classes, x + 0.16 * letters, y, half - 0.2 - 0.16 * letters, bars)
             return plate.finish()

@@ -75,7 +75,7 @@ class LadderFigure:
                 y = top + j * (above + _PANEL + _SPACE)
                 ax = plate.axes(left, y + above, span, _PANEL, gid=f"ladder-{panel.name}")
                 panel.draw(ax, self, list(range(count)))  # type: ignore[arg-type]
-                for line in ax.lines[1:2]:  # told from the first without its colour
+                for line in [line for line in ax.lines if line.get_marker() == "o"][1:2]:  # told from the first without its colour
                     line.set(linestyle=(0, (4, 1.6)), marker="s", markerfacecolor="white")
                 ax.set_xlim(-0.5, count - 0.5)
                 ax.set_xticks([])

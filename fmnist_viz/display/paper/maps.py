@@ -22,12 +22,19 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-_WORDS, _LINE = 0.17, 0.11  # inches: the words at an axis, a line below a panel
+_WORDS, _LINE, _ROOMY = 0.17, 0.11, 1.4  # inches: the words at an axis, a line below a panel, the side from which a panel has room for two
+_BETWEEN, _STUB, _HEAD = 0.06, 0.17, 0.16  # inches: between panels, row heads, column heads
 
 
 def _facts(p: Projection) -> dict[str, Any]:
     method = parameter_text(p) if not p.note else p.note
-    return {"n": len(p.coords), "seed": p.seed, "method": method, "parameters": dict(p.parameters), "scores": dict(p.scores)}
+    return {
+        "n": len(p.coords),
+        "seed": p.seed,
+        "method": method,
+        "parameters": {k: v for k, v in p.parameters.items() if k != "seconds"},
+        "scores": dict(p.scores),
+    }
 
 
 def _points(ax: Axes, display: MapDisplay, *, pixels: bool) -> None:
@@ -124,39 +131,47 @@ class MapsFigure:
         return self.grid.frame()
 
     def plot(self, width_mm: float, *, letters: bool = False) -> Plate:
-        """As many columns as methods, panels no larger than the page's height allows."""
+        """Panels no larger than the page's height allows; on a page the methods are the rows where that is shorter and hardly smaller."""
         grid, width = self.grid, width_mm / MM
-        rows, columns = list(grid.projections), list(grid.methods)
         with set_type():
             colors = label_colors(len(grid.class_names))
             names = [f"{i + 1} {shorten(name, 24)}" for i, name in enumerate(grid.class_names)]
             key = ColorKey(names, list(colors)[: len(names)], width=width - 2 * MARGIN)
-            gap, stub, head = 0.06, 0.17, 0.16
-            fit = (width - 2 * MARGIN - stub - gap * (len(columns) - 1)) / max(1, len(columns))
-            lines = _lines(grid, fit)
-            below = 0.05 + _LINE * max([0, *map(len, lines.values())])
-            tall = (TALLEST / MM - 2 * MARGIN - key.height - 0.06 - head) / max(1, len(rows)) - below
-            side = float(np.clip(tall, 0.7, fit))
-            lines = _lines(grid, side) if side < fit else lines
-            below = 0.05 + _LINE * max([0, *map(len, lines.values())])
-            left = MARGIN + stub + (width - 2 * MARGIN - stub - len(columns) * side - gap * (len(columns) - 1)) / 2
-            top = MARGIN + key.height + 0.06 + head
-            plate = Plate(width_mm, top + len(rows) * (side + below) + MARGIN, letters=letters)
+            down, across, turned, side = self._arranged(width, key.height, page=not narrow(width_mm))
+            lines = _lines(grid, side)
+            below, top = 0.05 + _LINE * max([0, *map(len, lines.values())]), MARGIN + key.height + 0.06 + _HEAD
+            left = MARGIN + _STUB + (width - 2 * MARGIN - _STUB - len(across) * side - _BETWEEN * (len(across) - 1)) / 2
+            plate = Plate(width_mm, top + len(down) * (side + below) + MARGIN, letters=letters)
             key.draw(plate, MARGIN, MARGIN)
             points = sum(len(p.coords) for maps in grid.projections.values() for p in maps.values())
-            for j, method in enumerate(columns):
-                x = left + j * (side + gap)
-                plate.text(x + side / 2, top - 0.05, METHOD_NAMES.get(method, method), fontsize=type_size(width_mm), color=INK, ha="center", va="baseline")
-                for i, row in enumerate(rows):
-                    y = top + i * (side + below)
+            size = SMALL if narrow(width_mm) else SMALL + 0.5
+            for i, one in enumerate(down):
+                y = top + i * (side + below)
+                title = fitted(METHOD_NAMES.get(one, one) if turned else one, side * 70, size)
+                plate.text(left - 0.04, y + side / 2, title, fontsize=size, color=INK, rotation=90, ha="right", va="center")
+                for j, other in enumerate(across):
+                    x, (row, method) = left + j * (side + _BETWEEN), (other, one) if turned else (one, other)
+                    if i == 0:
+                        title = fitted(other if turned else METHOD_NAMES.get(other, other), side * 70, size)
+                        plate.text(x + side / 2, top - 0.05, title, fontsize=size, color=INK, ha="center", va="baseline")
                     self._panel(plate, row, method, (x, y, side), pixels=points > VECTOR_POINTS)
                     for k, line in enumerate(lines[row, method]):
                         plate.text(x + side / 2, y + side + (k + 0.85) * _LINE, line, fontsize=LEAST_TYPE, color=GREY, ha="center", va="baseline")
-            for i, row in enumerate(rows):
-                size = SMALL if narrow(width_mm) else SMALL + 0.5
-                y = top + i * (side + below)
-                plate.text(left - 0.04, y + side / 2, fitted(row, side * 70, size), fontsize=size, color=INK, rotation=90, ha="right", va="center")
             return plate.finish()
+
+    def _arranged(self, width: float, above: float, *, page: bool) -> tuple[list[str], list[str], bool, float]:
+        """What goes down and what across, whether that is turned round, and a panel's side in inches."""
+
+        def fit(down: int, across: int) -> float:
+            wide = (width - 2 * MARGIN - _STUB - _BETWEEN * (across - 1)) / max(1, across)
+            lines = _lines(self.grid, wide)
+            below = 0.05 + _LINE * (1 + max([0, *map(len, lines.values())]))
+            tall = (TALLEST / MM - 2 * MARGIN - above - 0.06 - _HEAD) / max(1, down) - below
+            return float(np.clip(tall, min(0.7, wide), wide))
+
+        layers, methods = list(self.grid.projections), list(self.grid.methods)
+        side, turned = fit(len(layers), len(methods)), fit(len(methods), len(layers))
+        return (methods, layers, True, turned) if page and len(layers) > len(methods) and turned > 0.85 * side else (layers, methods, False, side)
 
     def _panel(self, plate: Plate, row: str, method: str, place: tuple[float, float, float], *, pixels: bool) -> None:
         x, y, side = place
@@ -178,6 +193,7 @@ def _lines(grid: MapGridDisplay, side: float) -> dict[tuple[str, str], list[str]
     for row, maps in grid.projections.items():
         for method in grid.methods:
             whole = panel_lines(maps[method]) if method in maps and not maps[method].note else []
+            whole = whole[:1] if side < _ROOMY else whole  # what a PCA holds is in the caption's list, too
             out[row, method] = [line for text in whole for line in _wrapped(text, side * 72)]
     return out
 

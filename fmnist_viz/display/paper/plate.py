@@ -65,7 +65,12 @@ class Plate:
     def letter(self, x: float, y: float) -> None:
         """The next panel's letter, its baseline at a place; nothing where letters were not asked for."""
         if self._letters is not None:
-            self.text(x, y, next(self._letters), fontsize=BODY, fontweight="bold", color=INK, ha="left", va="baseline", gid="letter")
+            self.text(x, y, next(self._letters), fontsize=BODY, fontweight="bold", color=INK, ha="left", va="baseline", gid="letter", zorder=9)
+
+    @property
+    def corner(self) -> float:
+        """Points of the square at a map's top left that its letter takes; 0 without letters."""
+        return 14.0 if self.lettered else 0.0
 
     @property
     def lettered(self) -> bool:
