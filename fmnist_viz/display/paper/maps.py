@@ -75,7 +75,9 @@ class MapFigure:
             ax = plate.axes(MARGIN + beside, MARGIN, side, height, gid="map")
             _points(ax, display, pixels=len(p.coords) > VECTOR_POINTS)
             if display.drawable and not display.keyed:
-                lost = draw_names(ax, p.coords[:, :2].astype(np.float64), display.labels, display.class_names, size=_name_size(display, size))
+                lost = draw_names(
+                    ax, p.coords[:, :2].astype(np.float64), display.labels, display.class_names, size=_name_size(display, size), corner=plate.corner
+                )
                 plate.notes += [f"class names without room at {width_mm:g} mm: {', '.join(lost)}"] if lost else []
             look: dict[str, Any] = {"fontsize": SMALL, "color": GREY}
             if words[0]:
@@ -113,7 +115,7 @@ class MapsFigure:
     @property
     def caption(self) -> str:
         p = next((p for maps in self.grid.projections.values() for p in maps.values()), None)
-        return join([self.grid.caption(), "Numbers stand at the densest point of the class that the key names", _order(p) if p else ""])
+        return join([self.grid.caption(rows=False), "Numbers stand at the densest point of the class that the key names", _order(p) if p else ""])
 
     @property
     def facts(self) -> Mapping[str, Any]:
@@ -183,7 +185,14 @@ class MapsFigure:
             panel.draw(ax, names=False, rings=False, pixels=pixels, dpi=DPI, shades=COLORS)
             if panel.meaning == "class" and len(panel.class_names) <= 30:
                 numbers = [str(i + 1) for i in range(len(panel.class_names))]
-                draw_names(ax, panel.projection.coords[:, :2].astype(np.float64), panel.labels, numbers, size=LEAST_TYPE + (1 if side > 1.4 else 0))
+                draw_names(
+                    ax,
+                    panel.projection.coords[:, :2].astype(np.float64),
+                    panel.labels,
+                    numbers,
+                    size=LEAST_TYPE + (1 if side > _ROOMY else 0),
+                    corner=plate.corner,
+                )
         plate.letter(x + 0.04, y + 0.12)
 
 
