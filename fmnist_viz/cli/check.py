@@ -47,7 +47,7 @@ def lines(found: Check) -> list[str]:
     rest = changed.head(max(0, MOST - len(rose) - len(fell)))
     rows = [_row(row) for part in (rose, fell, rest) for row in part.to_dict("records")]
     if rows:
-        out += aligned(["pair", "from", "to", "left", "entered", "points", "p", "p Holm", ""], rows)
+        out += aligned(["pair", "from", "to", "left", "entered", "points", "p", "p Holm", "verdict"], rows)
     if len(changed) > len(rest):
         out.append(f"  and {len(changed) - len(rest)} changed pairs with larger p")
     if not rows:
@@ -59,7 +59,7 @@ def _row(row: Any) -> list[str]:
     p, adjusted = (row["p_fall"], row["p_fall_holm"]) if row["verdict"] == "fell" else (row["p"], row["p_holm"])
     counts = [f"{row[name]:,}" for name in ("baseline_count", "run_count", "left", "entered")]
     names = f"{shorten(row['true'], 18)} → {shorten(row['predicted'], 18)}"
-    return [names, *counts, f"{100 * row['difference']:+.2f}", _p(p), _p(adjusted), row["verdict"].upper() if row["verdict"] == "rose" else row["verdict"]]
+    return [names, *counts, f"{100 * row['difference']:+.2f}", _p(p), _p(adjusted), {"rose": "ROSE", "fell": "fell"}.get(row["verdict"], "–")]
 
 
 def _p(p: float) -> str:
