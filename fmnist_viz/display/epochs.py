@@ -93,7 +93,8 @@ class EpochsDisplay:
         at = n.learned_at(k)
         words = "never learned" if at is None else f"from epoch {at}" if at else "before training"
         room = side * 72 - text_width(words, SMALL) - 4
-        sheet.text(x, y + 0.1, fitted(n.class_names[k], room, BODY), fontsize=BODY, color=readable(color), va="baseline")
+        size = BODY if text_width(n.class_names[k], BODY) <= room else SMALL
+        sheet.text(x, y + 0.1, fitted(n.class_names[k], room, size), fontsize=size, color=readable(color), va="baseline")
         sheet.text(x + side, y + 0.1, words, fontsize=SMALL, color=GREY, ha="right", va="baseline")
         ax = sheet.axes(x, y + 0.16, side, tall, gid=f"epochs-class-{k}")
         low, high = wilson(lesson.right, lesson.n)
