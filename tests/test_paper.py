@@ -93,6 +93,7 @@ def within(axis: Any, place: float) -> bool:
 
 def readable(plate: Plate) -> list[str]:
     """What breaks the rules of type and line, or lies outside."""
+    plate.figure.set_dpi(100)  # places and sizes are in inches and points
     plate.figure.canvas.draw()
     renderer, page, faults = plate.figure.canvas.get_renderer(), plate.figure.bbox, []  # type: ignore[attr-defined]
     undrawn = {

@@ -70,7 +70,8 @@ def save(plate: Plate, path: Path) -> int:
     """Write one file without dates; returns its size in bytes. Of a PNG that would be too large the colours become a palette."""
     from PIL import Image
 
-    data, kind = io.BytesIO(), path.suffix.removeprefix(".")
+    data = io.BytesIO()
+    kind = path.suffix.removeprefix(".")
     with set_type():
         if kind == "png":
             canvas: Any = plate.figure.canvas
