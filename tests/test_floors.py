@@ -87,7 +87,7 @@ def writes(path: Path) -> Iterator[tuple[int, str]]:
             values = [*node.args, *(k.value for k in node.keywords if k.arg == "mode")]
             modes = [v.value for v in values if isinstance(v, ast.Constant) and isinstance(v.value, str)]
             yield from ((node.lineno, f"open({mode})") for mode in modes if len(mode) <= 3 and set(mode) & set("wax+"))
-        elif name in {"write_text", "write_bytes", "savefig", "touch"}:
+        elif name in {"write_text", "write_bytes", "touch"} or (name == "savefig" and first not in memory):
             yield node.lineno, name
         elif function in {"np.save", "np.savez", "np.savez_compressed", "np.savetxt", "json.dump"}:
             yield node.lineno, function

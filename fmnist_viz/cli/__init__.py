@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from fmnist_viz.cli import make, show, transform  # noqa: F401  (they add their commands to the program)
+from fmnist_viz.cli import make, paper, show, transform  # noqa: F401  (they add their commands to the program)
 from fmnist_viz.cli.program import app
 
 __all__ = ["app", "main"]

@@ -18,7 +18,8 @@ app = typer.Typer(
     rich_markup_mode="rich",
     help="See what an image classifier has learned: maps of every layer, the confusions behind them, the TensorBoard Projector, one offline report.",
     epilog="Exit codes: 0 done, 1 a bug, 2 usage, 3 bad input, 4 unsafe input refused, 5 disk, memory or device, "
-    "6 output folder busy or not ours, 7 training diverged, 8 our own files damaged or a Projector folder broken (doctor), 130 interrupted.",
+    "6 output folder busy or not ours, 7 training diverged, 8 our own files damaged or a Projector folder broken (doctor), "
+    "9 a confusion rose (check), 130 interrupted.",
 )
 Run = Annotated[Path, typer.Argument(help="A run folder.", show_default=False)]
 

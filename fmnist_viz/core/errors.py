@@ -12,6 +12,7 @@ The exit codes are part of the program's interface (README, "Exit codes"):
 6     the output folder is busy, or holds what is not ours
 7     training diverged (the loss is not finite)
 8     something that this program wrote is damaged, or the doctor found something that is not shown, or still is not in its mended copy
+9     `check` found a confusion that rose significantly, or an accuracy that fell
 130   interrupted from the keyboard
 ====  ======================================================================
 """
@@ -19,6 +20,8 @@ The exit codes are part of the program's interface (README, "Exit codes"):
 from __future__ import annotations
 
 from collections.abc import Iterable
+
+ROSE = 9  # the exit code of a gate that closes: not an error, the answer to what was asked
 
 
 class VizError(Exception):

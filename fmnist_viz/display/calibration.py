@@ -57,7 +57,7 @@ class CalibrationDisplay:
         """Draw the diagram into `ax`, or both panels onto a sheet with a caption below."""
         with styled():
             if ax is not None:
-                self._diagram(ax)
+                self.draw_diagram(ax)
                 return ax.figure.get_figure(root=True)
             return self._sheet(stamp, prefix)
 
@@ -71,14 +71,15 @@ class CalibrationDisplay:
         beside = left + _SIDE + 0.3 + longest + 0.1
         high = max(_SIDE, _ROW * len(names))
         sheet = Sheet(width=beside + _WIDE + MARGIN + 0.05, body=top + high + low, caption=join([prefix, self.caption()]), stamp=stamp)
-        self._diagram(sheet.axes(left, top, _SIDE, _SIDE, gid="reliability"))
+        self.draw_diagram(sheet.axes(left, top, _SIDE, _SIDE, gid="reliability"))
         sheet.text(left, top - 0.09, "Said and come true", fontsize=HEAD, color=INK, ha="left", va="baseline")
         if len(names):
-            self._by_class(sheet.axes(beside, top, _WIDE, max(_ROW * len(names), 0.6), gid="classes"), classes, names)
+            self.draw_classes(sheet.axes(beside, top, _WIDE, max(_ROW * len(names), 0.6), gid="classes"), classes, names)
             sheet.text(beside, top - 0.09, "Too sure, by predicted class", fontsize=HEAD, color=INK, ha="left", va="baseline")
         return sheet.figure
 
-    def _diagram(self, ax: Axes) -> None:
+    def draw_diagram(self, ax: Axes) -> None:
+        """Said against come true. Call it inside `styled()`, as `draw_classes`."""
         found = self.calibration.reliability
         least = min([float(min(r.said.min(), r.low.min())) for r in found.values() if len(r.n)] + [0.9])
         ends = (max(0.0, np.floor(least * 10) / 10), 1.0)
@@ -102,7 +103,8 @@ class CalibrationDisplay:
             ax.legend(loc="upper left", frameon=False, fontsize=SMALL, handletextpad=0.3)
 
     @staticmethod
-    def _by_class(ax: Axes, frame: pd.DataFrame, names: list[str]) -> None:
+    def draw_classes(ax: Axes, frame: pd.DataFrame, names: list[str]) -> None:
+        """The overconfidence of `classes()`, a row each."""
         y, value = np.arange(len(names)), 100 * frame["overconfidence"].to_numpy()
         low, high = (100 * frame[f"overconfidence_{end}"].to_numpy() for end in ("low", "high"))
         ax.axvline(0, color=RULE, linewidth=1.0, zorder=1)

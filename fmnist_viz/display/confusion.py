@@ -141,7 +141,7 @@ class ConfusionDisplay:
         """Draw into `ax`, or onto a sheet of its own with a caption below."""
         with styled():
             if ax is not None:
-                self._draw(ax, marks=bool(self.marks), cell=ax.get_window_extent().width / ax.figure.dpi / max(1, len(self.confusion.class_names)))
+                self.draw(ax, marks=bool(self.marks), cell=ax.get_window_extent().width / ax.figure.dpi / max(1, len(self.confusion.class_names)))
                 return ax.figure.get_figure(root=True)
             return self._sheet(stamp, prefix)
 
@@ -159,7 +159,7 @@ class ConfusionDisplay:
         width = max(5.2, left + side + beside + MARGIN)
         left += max(0.0, (width - left - side - beside - MARGIN) / 2)
         sheet = Sheet(width=width, body=top + side + below + 0.22, caption=join([prefix, self.caption()]), stamp=stamp)
-        self._draw(sheet.axes(left, top, side, side, gid="matrix"), marks=self.marks is not False, cell=cell)
+        self.draw(sheet.axes(left, top, side, side, gid="matrix"), marks=self.marks is not False, cell=cell)
         if beside:
             draw_tree(sheet.axes(left + side + 0.06, top, beside - 0.12, side, gid="tree"), self.confusion.tree)
             sheet.text(left + side + beside - 0.06, top + side + 0.28, "share swapped", fontsize=SMALL, color=GREY, ha="right", va="baseline")
@@ -169,8 +169,8 @@ class ConfusionDisplay:
         sheet.text(left, top - 0.09, title, fontsize=HEAD, color=INK, ha="left", va="baseline")
         return sheet.figure
 
-    def _draw(self, ax: Axes, *, marks: bool, cell: float) -> None:
-        """The matrix with the names of its rows and columns; `cell` is the side of a cell in inches."""
+    def draw(self, ax: Axes, *, marks: bool, cell: float) -> None:
+        """The matrix with the names of its rows and columns; `cell` is the side of a cell in inches. Call it inside `styled()`."""
         at = np.ix_(self.order, self.order)
         names = [shorten(self.confusion.class_names[k]) for k in self.order]
         c, rgb, texts, size = len(names), self.colors()[at], self.cell_texts()[at], _name_size(cell)

@@ -101,16 +101,16 @@ def curves(display: DossierDisplay) -> Part | None:
             at = rung.separates_at
             where = f"apart at {clean(rung.layers[at])}" if at >= 0 else "apart nowhere"
             say(out, margin(), top + 0.08, f"By layer: linear discriminant, n = {rung.n:,}, {where}", 3.4, size=BODY, color=INK)
-            _curve(out.axes(margin() + 0.34, top + 0.17, 3.0, _CURVE, gid="layers"), rung.right, rung.n, [shorten(n, 12) for n in rung.layers], at)
+            curve(out.axes(margin() + 0.34, top + 0.17, 3.0, _CURVE, gid="layers"), rung.right, rung.n, [shorten(n, 12) for n in rung.layers], at)
         if epochs is not None:
             level = epochs.epochs[epochs.level_at]
             say(out, middle(), top + 0.08, f"By epoch: its own logits, n = {epochs.n:,}, level at epoch {level}", 3.4, size=BODY, color=INK)
-            _curve(out.axes(middle() + 0.34, top + 0.17, 3.0, _CURVE, gid="epochs"), epochs.right, epochs.n, [str(e) for e in epochs.epochs], epochs.level_at)
+            curve(out.axes(middle() + 0.34, top + 0.17, 3.0, _CURVE, gid="epochs"), epochs.right, epochs.n, [str(e) for e in epochs.epochs], epochs.level_at)
 
     return 0.17 + _CURVE + 0.2, draw
 
 
-def _curve(ax: Axes, right: NDArray[np.int64], n: int, ticks: Sequence[str], at: int) -> None:
+def curve(ax: Axes, right: NDArray[np.int64], n: int, ticks: Sequence[str], at: int) -> None:
     """Shares in percent with their Wilson intervals; the place `at` is filled."""
     low, high = (100 * v for v in wilson(right, n))
     share, x = 100 * right / n, np.arange(len(right))

@@ -14,7 +14,7 @@ from fmnist_viz.analysis.epochs import EpochNumbers
 from fmnist_viz.analysis.forgetting import STATES
 from fmnist_viz.core.intervals import wilson
 from fmnist_viz.display.film import spread
-from fmnist_viz.display.lettering import fitted, join
+from fmnist_viz.display.lettering import fitted, join, text_width
 from fmnist_viz.display.style import BODY, GREY, INK, RULE, SMALL, label_colors, readable, styled
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from fmnist_viz.display.paper.plate import Plate
     from fmnist_viz.display.sheet import Sheet
 
 WIDTH, COLUMNS, MOST, PAIRS = 9.0, 5, 20, 6  # inches; panels side by side; classes and pairs that are drawn
@@ -78,22 +79,24 @@ class EpochsDisplay:
         sheet.text(MARGIN, MARGIN + 0.08, "right, %, by epoch", fontsize=BODY, color=INK, va="baseline")
         for j, k in enumerate(classes):
             x, y = MARGIN + _LEFT + (j % COLUMNS) * (side + _GAP), top + (j // COLUMNS) * (_PANEL + _BELOW)
-            self._class(sheet, k, x, y, side, first=j % COLUMNS == 0)
+            self.draw_class(sheet, k, x, y, side, first=j % COLUMNS == 0)
         half = (WIDTH - 2 * MARGIN) / 2
         sheet.text(MARGIN, below + 0.14, "the pairs mixed up most, % of the true class", fontsize=BODY, color=INK, va="baseline")
         draw_pairs(sheet.axes(MARGIN + _LEFT, below + 0.3, half - _LEFT - 1.62, bars, gid="epochs-pairs"), n)
-        self._states(sheet, classes, MARGIN + half + 0.1, below, half - 0.1, bars)
+        self.draw_states(sheet, classes, MARGIN + half + 0.1, below, half - 0.1, bars)
         return sheet.figure
 
-    def _class(self, sheet: Sheet, k: int, x: float, y: float, side: float, *, first: bool) -> None:
+    def draw_class(self, sheet: Sheet | Plate, k: int, x: float, y: float, side: float, *, first: bool, tall: float = _PANEL) -> None:
+        """One class's share right by epoch, its name above. Call it inside `styled()`, as `draw_states`."""
         n, lesson = self.numbers, self.numbers.lessons[k]
         color = label_colors(len(n.class_names))[k]
         at = n.learned_at(k)
         words = "never learned" if at is None else f"from epoch {at}" if at else "before training"
-        room = side * 72 * 0.6
-        sheet.text(x, y + 0.1, fitted(n.class_names[k], room, BODY), fontsize=BODY, color=readable(color), va="baseline")
+        room = side * 72 - text_width(words, SMALL) - 4
+        size = BODY if text_width(n.class_names[k], BODY) <= room else SMALL
+        sheet.text(x, y + 0.1, fitted(n.class_names[k], room, size), fontsize=size, color=readable(color), va="baseline")
         sheet.text(x + side, y + 0.1, words, fontsize=SMALL, color=GREY, ha="right", va="baseline")
-        ax = sheet.axes(x, y + 0.16, side, _PANEL, gid=f"epochs-class-{k}")
+        ax = sheet.axes(x, y + 0.16, side, tall, gid=f"epochs-class-{k}")
         low, high = wilson(lesson.right, lesson.n)
         epochs, rate = np.array(n.epochs), lesson.right / max(lesson.n, 1)
         ax.fill_between(epochs, 100 * low, 100 * high, color=color, alpha=0.22, linewidth=0)
@@ -107,7 +110,8 @@ class EpochsDisplay:
         ax.spines[["top", "right"]].set_visible(False)
         ax.spines[["left", "bottom"]].set(color=RULE)
 
-    def _states(self, sheet: Sheet, classes: Sequence[int], x: float, y: float, width: float, height: float) -> None:
+    def draw_states(self, sheet: Sheet | Plate, classes: Sequence[int], x: float, y: float, width: float, height: float) -> None:
+        """Shares of each class by what became of its images, with a key below that is as wide."""
         n, frame = self.numbers, self.numbers.state_frame()
         sheet.text(x, y + 0.14, "images by what became of them, % of the class", fontsize=BODY, color=INK, va="baseline")
         ax = sheet.axes(x + 0.85, y + 0.3, width - 0.85, height, gid="epochs-states")
@@ -126,12 +130,14 @@ class EpochsDisplay:
         ax.set_xticks([0, 50, 100])
         ax.tick_params(length=0)
         ax.spines[:].set_visible(False)
-        place = x
+        place, below = x, y + 0.3 + height + 0.22
         for state, shade in zip(STATES, SHADES, strict=True):
-            box = sheet.axes(place, y + 0.3 + height + 0.22, 0.1, 0.1)
+            if place > x and place + 0.16 + text_width(state, SMALL) / 72 > x + width:
+                place, below = x, below + 0.15
+            box = sheet.axes(place, below, 0.1, 0.1)
             box.set(xticks=[], yticks=[], facecolor=shade)
             box.spines[:].set_visible(False)
-            sheet.text(place + 0.14, y + 0.3 + height + 0.31, state, fontsize=SMALL, color=GREY, va="baseline")
+            sheet.text(place + 0.14, below + 0.09, state, fontsize=SMALL, color=GREY, va="baseline")
             place += 0.3 + 0.062 * len(state)
 
 

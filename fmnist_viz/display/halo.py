@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from matplotlib.patheffects import withStroke
+from matplotlib.patheffects import Stroke, withStroke
 from matplotlib.text import Text
 
 
@@ -12,7 +12,8 @@ class HaloText(Text):
     """Text with a white rim of `rim` points.
 
     Path effects turn text into outlines in SVG files, where it could no longer be searched or edited. There the rim
-    is a stroke below the fill (CSS `paint-order`), which the text inherits from a group around it.
+    is a stroke below the fill (CSS `paint-order`), which the text inherits from a group around it. In PDF files, where
+    they do the same, the rim alone is an outline, below text that stays text.
     """
 
     def __init__(self, *args: Any, rim: float = 2.6, **options: Any) -> None:
@@ -21,6 +22,12 @@ class HaloText(Text):
 
     def draw(self, renderer: Any) -> None:
         writer = getattr(renderer, "writer", None)
+        if writer is None and hasattr(renderer, "file") and self.get_visible():
+            self.set_path_effects([Stroke(linewidth=self.rim, foreground="white", alpha=0.9)])
+            super().draw(renderer)
+            self.set_path_effects([])
+            super().draw(renderer)
+            return
         if writer is None or not self.get_visible():
             self.set_path_effects([withStroke(linewidth=self.rim, foreground="white", alpha=0.9)])
             super().draw(renderer)

@@ -11,6 +11,7 @@ from fmnist_viz.display.style import BODY, GREY, INK, SMALL
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from fmnist_viz.display.paper.plate import Plate
     from fmnist_viz.display.sheet import Sheet
 
 LINE = 0.17  # inches from one line to the next
@@ -38,7 +39,7 @@ class ColorKey:
             x += need + _GAP
         self.height = (line + 1) * LINE
 
-    def draw(self, sheet: Sheet, left: float, top: float) -> Axes:
+    def draw(self, sheet: Sheet | Plate, left: float, top: float) -> Axes:
         """Draw the key with its top left corner at a place of the sheet, in inches."""
         ax = sheet.axes(left, top, self.width, self.height, gid="key")
         ax.set_axis_off()

@@ -105,10 +105,11 @@ class MapDisplay:
                 return ax.figure.get_figure(root=True)
             return self._sheet(stamp, prefix)
 
-    def draw(self, ax: Axes, *, names: bool | None = None, rings: bool = True, pixels: bool = False) -> tuple[str, ...]:
+    def draw(self, ax: Axes, *, names: bool | None = None, rings: bool = True, pixels: bool = False, dpi: int = DPI, shades: int = 0) -> tuple[str, ...]:
         """Draw the points (or the note) into `ax`; returns the class names that found no room. Call it inside `styled()`.
 
-        `pixels` draws the points as one image of the axes as they are now; else they are shapes, rasterised in SVG files above 5,000.
+        `pixels` draws the points as one image of the axes as they are now, of `dpi` and at most `shades` where that is not 0; else they are
+        shapes, rasterised in SVG files above 5,000.
         """
         ax.set(xticks=[], yticks=[])
         ax.spines[:].set(color=RULE, linewidth=0.6)
@@ -125,7 +126,7 @@ class MapDisplay:
             colors = label_colors(len(self.class_names))
             draw_pictures(ax, xy, self.thumbnails, [colors[label] for label in self.labels], order)
         elif pixels:
-            self._dots(xy, order, rings=rings).draw_pixels(ax)
+            self._dots(xy, order, rings=rings).draw_pixels(ax, dpi=dpi, colors=shades, ring=0.5 if shades else 0.3)
         else:
             self._dots(xy, order, rings=rings).draw(ax, rasterized=len(xy) > VECTOR_POINTS)
         if names if names is not None else not self.keyed:
@@ -157,7 +158,7 @@ class MapDisplay:
         from fmnist_viz.display.key import ColorKey
         from fmnist_viz.display.sheet import MARGIN, Sheet
 
-        words = self._axis_words() if self.drawable else ("", "")
+        words = self.axis_words() if self.drawable else ("", "")
         side = _SIDE if any(words) else 0.0
         room = WIDTH - 2 * MARGIN - side
         shape = np.ptp(self.projection.coords[:, :2], axis=0) if self.drawable else np.array([1.0, 0.35])
@@ -185,7 +186,7 @@ class MapDisplay:
             key.draw(sheet, MARGIN + side, MARGIN + height + side + 0.08)
         return sheet.figure
 
-    def _axis_words(self) -> tuple[str, str]:
+    def axis_words(self) -> tuple[str, str]:
         """What stands at the two axes: only those of a PCA mean something."""
         shares = self.projection.parameters.get("variance") or ()
         if self.projection.method != "pca":

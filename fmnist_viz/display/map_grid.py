@@ -80,12 +80,12 @@ class MapGridDisplay:
                 rows.append({"representation": representation, "method": method, "n": len(p.coords), "seed": p.seed, "note": p.note, **p.scores})
         return pd.DataFrame(rows, columns=None if rows else ["representation", "method", "n", "seed", "note"])
 
-    def caption(self) -> str:
-        """n, the values of each method, and what a map may not be read for."""
+    def caption(self, *, rows: bool = True) -> str:
+        """Which way it is laid out where `rows` are representations; n, the values of each method, and what a map may not be read for."""
         every = [p for maps in self.projections.values() for p in maps.values()]
         sizes = sorted({len(p.coords) for p in every if not p.note})
-        rows = "representations" if self.meaning == "class" else "weight matrices"
-        said = [f"Rows: {rows}, columns: methods", f"n = {_span(sizes) or 0} points in each map"]
+        what = "representations" if self.meaning == "class" else "weight matrices"
+        said = [f"Rows: {what}, columns: methods" if rows else f"All {what} by all methods", f"n = {_span(sizes) or 0} points in each map"]
         said += [self._method_text(method) for method in self.methods]
         scored = [p.scores for p in every if p.scores]
         if scored:

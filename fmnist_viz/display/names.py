@@ -64,10 +64,13 @@ def _free_place(anchor: Place, half: Place, frame: Place, taken: list[Place]) ->
     return centers[0] if len(centers) else None
 
 
-def draw_names(ax: Axes, xy: NDArray[np.floating[Any]], labels: NDArray[np.int64], names: Sequence[str], *, size: float = BODY) -> tuple[str, ...]:
+def draw_names(
+    ax: Axes, xy: NDArray[np.floating[Any]], labels: NDArray[np.int64], names: Sequence[str], *, size: float = BODY, corner: float = 0.0
+) -> tuple[str, ...]:
     """Set each class name at the densest point of its class, or beside it with a thin line to it.
 
     The axes must have their final limits and place. Frequent classes choose first. Returns the names that found no room.
+    `corner`: side in points of a square at the top left that stays free.
     """
     from fmnist_viz.display.halo import HaloText
 
@@ -77,7 +80,8 @@ def draw_names(ax: Axes, xy: NDArray[np.floating[Any]], labels: NDArray[np.int64
     anchors = densest_points(xy, labels, len(names))
     counts = np.bincount(labels[labels >= 0], minlength=len(names))
     colors = label_colors(len(names))
-    taken: list[Place] = []
+    free = np.full(2, corner * scale / 2)
+    taken: list[Place] = [np.stack([np.array([box.x0, box.y1]) + free * (1, -1), free])] if corner else []
     homeless = []
     for c in np.argsort(-counts, kind="stable"):
         if not counts[c]:

@@ -80,24 +80,24 @@ class OverlapDisplay:
             if ax is not None:
                 if len(self.overlaps) != 1:
                     raise ValueError("several maps have axes of their own; draw a display of one map into given axes")
-                self._panel(ax, next(iter(self.overlaps.values())), names=True)
+                self.draw_panel(ax, next(iter(self.overlaps.values())), names=True)
                 return ax.figure.get_figure(root=True)
             return self._sheet(stamp, prefix)
 
     def _sheet(self, stamp: Sequence[str], prefix: str) -> Figure:
         from fmnist_viz.display.sheet import MARGIN, Sheet
 
-        names = [_pair_name(pair) for pair in self.pairs]
+        names = [pair_name(pair) for pair in self.pairs]
         stub = max([text_width(name, BODY) / 72 for name in names], default=1.0) + 0.1
         columns, height = max(1, len(self.overlaps)), max(0.6, _ROW * len(names))
         width = 2 * MARGIN + stub + columns * _PANEL + (columns - 1) * _GAP
-        key = self._key(width - 2 * MARGIN)
+        key = self.key(width - 2 * MARGIN)
         top = MARGIN + _HEADER + _KEY_LINE * (1 + max((line for _, line, *_ in key), default=0))
         sheet = Sheet(width=width, body=top + height + _AXIS, caption=join([prefix, self.caption()]), stamp=stamp)
         for column, (method, o) in enumerate(self.overlaps.items()):
             x = MARGIN + stub + column * (_PANEL + _GAP)
             sheet.text(x + _PANEL / 2, top - 0.1, METHOD_NAMES.get(method, method), fontsize=HEAD, color=INK, ha="center", va="baseline")
-            self._panel(sheet.axes(x, top, _PANEL, height, gid=f"panel-{column}"), o, names=column == 0)
+            self.draw_panel(sheet.axes(x, top, _PANEL, height, gid=f"panel-{column}"), o, names=column == 0)
             sheet.text(x + _PANEL / 2, top + height + 0.27, "mixing", fontsize=SMALL, color=GREY, ha="center", va="baseline")
         for left, line, text, mark, color, filled in key:
             ax = sheet.axes(MARGIN + left, MARGIN + _KEY_LINE * line, 0.12, 0.12, gid="key")
@@ -107,7 +107,7 @@ class OverlapDisplay:
             sheet.text(MARGIN + left + 0.16, MARGIN + 0.06 + _KEY_LINE * line, text, fontsize=SMALL, color=INK, ha="left", va="center_baseline")
         return sheet.figure
 
-    def _key(self, width: float) -> list[tuple[float, int, str, str, str, bool]]:
+    def key(self, width: float) -> list[tuple[float, int, str, str, str, bool]]:
         """(left in inches, line, words, mark, colour, filled) of every mark that is drawn."""
         drawn = {row["verdict"] for o in self.overlaps.values() for row in o.rows if (row["a"], row["b"]) in set(self.pairs)}
         entries = [("in the representation", "o", INK, False), ("on the map", "o", INK, True)]
@@ -121,7 +121,8 @@ class OverlapDisplay:
             x += need
         return placed
 
-    def _panel(self, ax: Axes, o: Overlap, *, names: bool) -> None:
+    def draw_panel(self, ax: Axes, o: Overlap, *, names: bool) -> None:
+        """One map's rows. Call it inside `styled()`."""
         pairs = self.pairs
         ax.spines[:].set(color=RULE, linewidth=0.6)
         if not pairs:
@@ -143,11 +144,11 @@ class OverlapDisplay:
                 ax.plot(ends, [y + shift] * 2, color=INK if space == "representation" else color, linewidth=1.0, zorder=3)
             ax.scatter([row["mixing_map"]], [y], s=18, marker=_MARKS.get(row["verdict"], "o"), color=color, linewidths=0, zorder=4)
             ax.scatter([row["mixing_representation"]], [y], s=16, facecolors="white", edgecolors=INK, linewidths=0.9, zorder=5)
-        ax.set_yticks(range(len(pairs)), [_pair_name(pair) for pair in pairs] if names else [], fontsize=BODY, color=INK, parse_math=False)
+        ax.set_yticks(range(len(pairs)), [pair_name(pair) for pair in pairs] if names else [], fontsize=BODY, color=INK, parse_math=False)
         ax.set_xticks(np.arange(0, 1.01, 0.25), ["0", ".25", ".5", ".75", "1"])
         ax.tick_params(length=0, pad=3)
         return None
 
 
-def _pair_name(pair: tuple[str, str]) -> str:
+def pair_name(pair: tuple[str, str]) -> str:
     return " – ".join(fitted(shorten(name, 18), 90, BODY) for name in pair)

@@ -12,6 +12,8 @@ from matplotlib.axes import Axes
 from matplotlib.image import AxesImage
 from numpy.typing import NDArray
 
+_CODE = np.array([1 << 16, 1 << 8, 1], np.uint32)
+
 
 class Raster(AxesImage):
     """An opaque image, uint8 (h, w, 4), that fills its axes.
@@ -45,5 +47,15 @@ class Raster(AxesImage):
         from PIL import Image
 
         file = io.BytesIO()
-        Image.fromarray(self.pixels[:, :, :3]).save(file, format="png", compress_level=3)
+        image = Image.fromarray(self.pixels[:, :, :3])
+        found = image.getcolors(256)
+        if found is None:
+            image.save(file, format="png", compress_level=3)
+        else:  # a palette holds every colour as it is
+            palette = np.array(sorted(color for _, color in found), np.uint32)
+            places = np.zeros(1 << 24, np.uint8)
+            places[palette @ _CODE] = np.arange(len(palette))
+            small = Image.fromarray(places[self.pixels[:, :, :3].astype(np.uint32) @ _CODE])
+            small.putpalette(palette.astype(np.uint8).tobytes())
+            small.save(file, format="png", compress_level=9)
         return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode("ascii")

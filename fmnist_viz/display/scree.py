@@ -51,17 +51,18 @@ class ScreeDisplay:
         """Draw the bars into `ax`, or with the images onto a sheet of its own."""
         with styled():
             if ax is not None:
-                self._bars(ax)
+                self.draw_bars(ax)
                 return ax.figure.get_figure(root=True)
             from fmnist_viz.display.sheet import Sheet
 
             below = 0.36 + (_CELL + 0.1 if self.components.pictures is not None else 0.0)
             sheet = Sheet(width=_WIDTH, body=0.2 + 2.2 + below, caption=join([prefix, self.caption()]), stamp=stamp)
-            self._bars(sheet.axes(_LEFT, 0.2, _PLOT, 2.2, gid="scree"))
+            self.draw_bars(sheet.axes(_LEFT, 0.2, _PLOT, 2.2, gid="scree"))
             self._images(sheet, 0.2 + 2.2 + 0.38)
             return sheet.figure
 
-    def _bars(self, ax: Axes) -> None:
+    def draw_bars(self, ax: Axes) -> None:
+        """Shares and their sum. Call it inside `styled()`."""
         c = self.components
         x = np.arange(1, len(c.share) + 1)
         ax.spines[["top", "right"]].set_visible(False)

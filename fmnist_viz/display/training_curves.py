@@ -83,16 +83,17 @@ class TrainingCurvesDisplay:
         """Draw the loss (or, without one, the accuracy) into `ax`, or all curves side by side on a sheet of its own."""
         with styled():
             if ax is not None:
-                self._draw(ax, *self.metrics[:1])
+                self.draw(ax, *self.metrics[:1])
                 return ax.figure.get_figure(root=True)
             from fmnist_viz.display.sheet import Sheet
 
             sheet = Sheet(width=7.2 if len(self.metrics) == 2 else 4.0, body=2.88, caption=join([prefix, self.caption()]), stamp=stamp)
             for i, name in enumerate(self.metrics or ("",)):
-                self._draw(sheet.axes(0.5 + i * 3.5, 0.36, 3.05, 2.1, gid=f"curve-{i}"), *([name] if name else []))
+                self.draw(sheet.axes(0.5 + i * 3.5, 0.36, 3.05, 2.1, gid=f"curve-{i}"), *([name] if name else []))
             return sheet.figure
 
-    def _draw(self, ax: Axes, metric: str = "") -> None:
+    def draw(self, ax: Axes, metric: str = "") -> None:
+        """One metric into axes, training and validation. Call it inside `styled()`."""
         from matplotlib.ticker import MaxNLocator
 
         ax.spines[["top", "right"]].set_visible(False)

@@ -65,7 +65,7 @@ def dossier(run: str | Path, a: str, b: str, *, cache_dir: str | Path | None = N
         model = ModelFile(folder / "model.keras", str(config.fit.model if config.fit else folder.name))
         seen = look(ctx, model, images, images.digest())
         maps = _maps(folder, manifest, tuple(seen.sources))
-        material = gather(ctx, images, seen, model, lambda name, rows: _near(seen, name, rows), maps, _rungs(folder, manifest), folder / "probe")
+        material = gather(ctx, images, seen, model, lambda name, rows: _near(seen, name, rows), maps, rungs(folder, manifest), folder / "probe")
         (made,) = dossiers(ctx, material, model, [pair])
     return DossierDisplay(made, images, maps)
 
@@ -81,7 +81,7 @@ def _pair(manifest: Manifest, a: str, b: str) -> tuple[int, int]:
     return first, second
 
 
-def read_pair(text: str, names: list[str]) -> tuple[str, str]:
+def read_pair(text: str, names: list[str], option: str = "--pair") -> tuple[str, str]:
     """``Pullover,Coat`` as two of the names, which may hold commas themselves. Raises UsageError where it is none."""
     for at in (i for i, sign in enumerate(text) if sign == ","):
         a, b = text[:at].strip(), text[at + 1 :].strip()
@@ -92,7 +92,7 @@ def read_pair(text: str, names: list[str]) -> tuple[str, str]:
         unknown = next((part for part in parts if part not in names), "")
         if unknown:
             raise unknown_choice("class", unknown, names)
-    raise UsageError("PAIR", f"--pair {text}", "does not name two classes", 'Write two names with a comma between them: --pair "Pullover,Coat".')
+    raise UsageError("PAIR", f"{option} {text}", "does not name two classes", f'Write two names with a comma between them: {option} "Pullover,Coat".')
 
 
 def class_names(run: Path) -> list[str]:
@@ -132,7 +132,7 @@ def _near(seen: Seen, name: str, rows: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.argsort(d, axis=1, kind="stable")[:, :k]
 
 
-def _rungs(folder: Path, manifest: Manifest) -> dict[tuple[int, int], PairRung]:
+def rungs(folder: Path, manifest: Manifest) -> dict[tuple[int, int], PairRung]:
     """`tables/ladder_pairs.csv` as it was measured; empty where the run has no ladder."""
     import pandas as pd
 

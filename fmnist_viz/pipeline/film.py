@@ -125,7 +125,7 @@ def film(
         taken, config, seed = _given(source, labels, class_names), config or MapConfig(), seed or 0
     else:
         path = Path(source)
-        taken, found, known = _of_run(path)
+        taken, found, known = of_run(path)
         config, seed = config or found, known if seed is None else seed
     if taken.fault:
         raise BadInput("NO-FILM", "film" if isinstance(source, Mapping) else source, taken.fault, "Give two looks or more at two images or more.")
@@ -241,7 +241,7 @@ def _base(r: Recording, name: str, sample_ids: NDArray[np.str_], config: MapConf
     return basis(Representation(r.penultimate, sample_ids, name, "activation", epoch=r.epoch), metric=config.metric, pca_dims=config.pca_dims)
 
 
-def _of_run(path: Path) -> tuple[Takes, MapConfig, int]:
+def of_run(path: Path) -> tuple[Takes, MapConfig, int]:
     """Recordings, settings of the maps and seed of a run folder."""
     try:
         run = FinishedRun(path, path.name, Manifest.load(path))
