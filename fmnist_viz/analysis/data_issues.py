@@ -66,7 +66,8 @@ class DataIssues:
         assert self.pockets is not None
         if not self.pockets:
             return f"No neighbourhood of at least {LEAST} images of a class errs significantly more than the class"
-        top = min(self.pockets, key=lambda one: one.p)
+        # the last layers hold the decision, so that errors gather there by themselves
+        top = min(self.pockets, key=lambda one: (one.representation != "pixels", one.p))
         names = self.images.class_names
         first = (
             f"{len(self.pockets):,} neighbourhoods err significantly more than their class"

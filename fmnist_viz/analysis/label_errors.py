@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 NEAR, SHOWN = 10, 5  # neighbours that vote, and those that are named
-SHARE, WEIGHT = 0.3, 0.2  # of the vote in the mix, and of the logarithm (docs/bench/planted-labels.md measures them)
+SHARE, WEIGHT = 0.3, 0.5  # of the vote in the mix, and of the logarithm (docs/bench/planted-labels.md measures them)
 LEAST_P, LEAST_V = 1e-4, 0.05
 TOP = (1 + WEIGHT * np.log((1 + LEAST_P) * (1 + LEAST_V)), -1 + WEIGHT * np.log(LEAST_P * LEAST_V))  # the score's ends: surely right, surely wrong
 
@@ -31,7 +31,7 @@ def votes(labels: NDArray[np.int64], near: NDArray[np.integer], classes: int) ->
 def doubt(labels: NDArray[np.int64], proba: NDArray[np.floating], vote: NDArray[np.floating] | None) -> NDArray[np.float64]:
     """How probably each label is wrong, float64 (n,), 0..1; an order, not a probability.
 
-    With p the probabilities and v the share of the neighbours: the margin of the given class in .7 p + .3 v, plus a fifth of log(p v) of the given class, both
+    With p the probabilities and v the share of the neighbours: the margin of the given class in .7 p + .3 v, plus half of log(p v) of the given class, both
     guarded against 0. The margin alone ranks confusable flips well and random ones badly, since it is saturated; the logarithm does the reverse.
     Without a vote v is p.
     """
@@ -162,7 +162,7 @@ class LabelIssues:
         """What was looked at, by whom, and what was found."""
         n, found = len(self.images), len(self.rows)
         first = f"Of {n:,} labels {found:,} are suspected of being wrong ({100 * found / max(1, n):.1f} %, as many as confident learning estimates)"
-        how = f"Judged by {self.who}" + (f" and by the {min(NEAR, self.near.shape[1])} nearest images in {self.space}" if self.near is not None else "")
+        how = f"Judged by {self.who}" + (f", and by the {min(NEAR, self.near.shape[1])} nearest images in {self.space}" if self.near is not None else "")
         if not found:
             return [first, how]
         top = self.pairs().iloc[0]

@@ -56,6 +56,8 @@ def _components(X: NDArray[np.float32], seed: int) -> NDArray[np.float32]:
     from sklearn.decomposition import PCA
 
     count = min(COMPONENTS, *X.shape)
+    if not X.any():  # no edge anywhere
+        return np.zeros((len(X), 1), np.float32)
     found = PCA(count, svd_solver="randomized" if count < min(X.shape) else "full", random_state=seed).fit_transform(X)
     scale = float(found[:, 0].std())
     return np.asarray(found / scale if scale > 0 else found, np.float32)
