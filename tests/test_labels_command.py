@@ -13,8 +13,8 @@ import pytest
 from command import call
 from conftest import MadeRun
 
-from fmnist_viz.core.errors import BadInput, UsageError
 from fmnist_viz.analysis.confusion import predictions_frame
+from fmnist_viz.core.errors import BadInput, UsageError
 from fmnist_viz.core.manifest import Manifest
 from fmnist_viz.core.types import DataSet, LabeledImages, Predictions, Source
 from fmnist_viz.data import DataConfig, load
@@ -153,5 +153,5 @@ def test_a_run_says_which_of_its_test_labels_are_doubtful(run_folder: MadeRun) -
     assert (pockets["q"] < 0.05).all() and (pockets["rate"] > pockets["class_rate"]).all()
     for row in pockets.itertuples():
         own = said.loc[row.sample_ids.split()]
-        assert len(own) == row.n and int((~own["correct"]).sum()) == row.wrong and set(own["true"]) == {getattr(row, "_2")}
+        assert len(own) == row.n and int((~own["correct"]).sum()) == row.wrong and set(own["true"]) == {row._2}
     assert 'id="issues"' in (run_folder.path / "report.html").read_text(encoding="utf-8")
