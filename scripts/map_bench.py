@@ -118,8 +118,8 @@ class Turns:
     def take(self, side: str, space: str, n: int, number: int) -> None:
         """One run of one side; its row is printed and saved at once."""
         path, labels_path, split = self.vectors(space, n)
-        home = self.work / "home"  # ours: a user's cache folder; empty but where the same is done a second time
-        if side != "again":
+        home = self.work / "home"  # a user's cache folder; ours finds it empty, but where the same is done a second time
+        if side.startswith("ours") or side == "command":
             subprocess.run(["rm", "-rf", str(home)], check=True)
         out = self.work / ("out.npz" if side == "ours-all" else "out.npy")
         if side == "command":

@@ -328,7 +328,7 @@ def test_confusion_analysis_from_arrays(tmp_path: Path) -> None:
     assert found.confusion.class_names == ("cat", "dog", "owl")
     assert found.confusion.counts.tolist() == [[1, 1, 0], [0, 1, 0], [0, 1, 0]]
     assert found.frame().equals(found.confusion.frame())
-    assert set(found.frames()) == {"confusion", "pairs", "per_class", "predictions"}
+    assert set(found.frames()) == {"confusion", "pairs", "per_class", "groups", "class_order", "class_tree", "predictions"}
     assert "confidence" not in found.frames()["predictions"].columns
     with pytest.raises(ValueError, match="no probabilities"):
         _ = found.predictions.confidence

@@ -86,10 +86,13 @@ def test_another_pair_is_chosen_and_what_it_lacks_is_not_shown(page: Any) -> Non
 
 def test_names_are_text_and_a_card_selects_its_partner_cell(page: Any) -> None:
     assert page.locator("#dossiers b, #cards b").count() == 0 and NAMES[1] in page.inner_text("#dossiers")
+    page.keyboard.press("Escape")  # the card of the image that was chosen before
     page.click("#cards .card:first-child button[data-true='0'][data-predicted='1']")
     assert page.evaluate("window.fmnistViz.state().cell") == [0, 1]
     page.click("#cards .card:first-child .strip .thumb")
     assert len(page.evaluate("window.fmnistViz.selected()")) == 1
+    page.keyboard.press("Escape")
+    assert page.evaluate("window.fmnistViz.state().card") is None
 
 
 def test_on_a_phone_nothing_is_wider_than_the_screen(page: Any) -> None:

@@ -321,7 +321,7 @@ def test_the_report_shows_the_pictures_with_words(run_folder: MadeRun) -> None:
     from PIL import Image
 
     page = (run_folder.path / "report.html").read_text(encoding="utf-8")
-    assert "What the network is and how it learned" in page and '<section id="predictions">' in page
+    assert "What the network is and how it learned" in page and '<section id="predictions"' in page
     found = re.findall(r'<img src="data:image/png;base64,([^"]+)" alt="([^"]+)" width="(\d+)" height="(\d+)">', page)
     assert len(found) >= 7 and sum(len(data) for data, *_ in found) < 1_500_000
     for data, alt, width, height in found:

@@ -58,7 +58,7 @@ def run_map(task: MapTask) -> dict[str, Any]:
     return {"parameters": used, "note": note}
 
 
-def warm_up(spec: tuple[int, Cache]) -> str:
+def warm_up(spec: tuple[int, Cache | None]) -> str:
     """Compile UMAP's parts in the worker while the main process is busy with something else, or read them from the cache."""
     from fmnist_viz.projection.umap import warm_up
 

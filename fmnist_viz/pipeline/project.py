@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fmnist_viz.core.cache import Cache, default_cache_dir
 from fmnist_viz.core.errors import BadInput, UsageError, unknown_choice
 from fmnist_viz.core.store import write_file
 from fmnist_viz.core.threads import usable_cores
@@ -22,6 +24,7 @@ from fmnist_viz.pipeline.vector_graph import VectorGraph, joined, neighbor_graph
 from fmnist_viz.projection.caption import parameter_text
 from fmnist_viz.projection.config import METHODS, SUPERVISED, MapConfig
 from fmnist_viz.projection.project import graph_size, layout
+from fmnist_viz.projection.umap import warm_up
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -185,6 +188,8 @@ def project(
     if method == SUPERVISED and classes is None:
         raise UsageError("LABELS", method, "there were no labels", "Give labels, or take umap.")
     k = graph_size(config, len(vectors.basis.X)) if method != "pca" else 0
+    if method in ("umap", SUPERVISED) and "umap" not in sys.modules:
+        warm_up(dims, Cache(default_cache_dir()))  # its machine code comes from there, where a run or a call before this one has left it
     coords, used, note = layout(
         vectors.basis, vectors.graph(k) if k else None, method, config=config, seed=seed, threads=threads or usable_cores(), labels=classes
     )

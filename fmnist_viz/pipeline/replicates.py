@@ -81,7 +81,7 @@ class Replicates:
         """Start the UMAP maps that are not in the cache."""
         missing = [plan for plan in self.plans.get("umap", ()) if not self._cached("umap", plan)]
         if missing and self.n > 3:
-            self.runner.submit(warm_up, self.config.dims)
+            self.runner.submit(warm_up, (self.config.dims, self.cache and Cache(self.cache.root, read=self.cache.read)))
         for plan in missing:
             self.waiting["umap", plan.label] = self.runner.submit(draw, self._drawing("umap", plan))
 
