@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import warnings
 from pathlib import Path
 
 import numpy as np
 import pytest
 from cleanlab.rank import get_label_quality_scores
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score
 
 from fmnist_viz.analysis.label_errors import LabelIssues, confident_issues, doubt, votes
@@ -140,3 +143,21 @@ def test_the_recorded_benchmark_meets_its_targets_and_the_readme_says_what_it_ho
     words = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
     for ends in shares.values():
         assert f"{min(ends)} to {max(ends)} %" in words
+
+
+@given(st.integers(1, 40), st.integers(1, 5), st.integers(0, 10_000), st.booleans())
+@settings(max_examples=80, deadline=None)
+def test_any_labels_and_probabilities_are_judged_quietly(n: int, classes: int, seed: int, sure: bool) -> None:
+    rng = np.random.default_rng(seed)
+    names = tuple(f"c{k}" for k in range(classes))
+    labels = rng.integers(0, rng.integers(1, classes + 1), n).astype(np.int64)  # often classes without an image
+    p = np.eye(classes)[rng.integers(0, classes, n)] if sure else rng.dirichlet(np.full(classes, 0.3), n)
+    ids = np.array([f"test/{i}" for i in range(n)])
+    images = LabeledImages(np.zeros((n, 1, 1, 1), np.uint8), labels, names, ids, "test", Source("memory", "m", ""))
+    near = np.array([rng.permutation(np.delete(np.arange(n), i))[:10] for i in range(n)], np.int64).reshape(n, min(10, n - 1))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = LabelIssues(images, p.astype(np.float32), "nobody", near, labels, ids, "nowhere")
+        frame = found.frame()
+    assert ((found.doubt >= 0) & (found.doubt <= 1)).all() and (found.suggested[found.rows] != labels[found.rows]).all()
+    assert len(set(frame["sample_id"])) == len(frame) <= n and found.sentences()

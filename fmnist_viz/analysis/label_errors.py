@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -58,14 +59,16 @@ def count_by_confident_learning(labels: NDArray[np.int64], proba: NDArray[np.flo
 
 
 def confident_issues(labels: NDArray[np.int64], proba: NDArray[np.floating]) -> NDArray[np.bool_]:
-    """cleanlab's own verdict on each label, bool (n,)."""
+    """cleanlab's own verdict on each label, bool (n,); of a class with one image it flags none."""
     known, own = np.unique(labels, return_inverse=True)
     if len(known) < 2:
         return np.zeros(len(labels), bool)
     from cleanlab.filter import find_label_issues
 
     p = np.maximum(np.asarray(proba, np.float64)[:, known], 1e-12)
-    return np.asarray(find_label_issues(own, p / p.sum(axis=1, keepdims=True), n_jobs=1), bool)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of classes with a handful of images it may not find all
+        return np.asarray(find_label_issues(own, p / p.sum(axis=1, keepdims=True), n_jobs=1), bool)
 
 
 @dataclass(frozen=True)
