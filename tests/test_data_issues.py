@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
+from planted_dossier import built
 from scipy.stats import binom
 
 from fmnist_viz.analysis.data_issues import DataIssues
+from fmnist_viz.analysis.dossier_facts import facts
+from fmnist_viz.analysis.dossier_text import paragraph
 from fmnist_viz.analysis.pockets import MOST, pocket_frame, pockets
 from fmnist_viz.analysis.twins import NEAR_SHARE, twins
 from fmnist_viz.analysis.unusual import FAR, hollow, odd_frame, unusual
@@ -149,3 +154,14 @@ def test_sentences_and_tables_hold_what_was_looked_for() -> None:
     assert found.sentences()[0].startswith("Labels were not judged") and "the clearest lies in plane" in found.sentences()[1]
     assert set(found.frames()) == {"pockets", "duplicates", "duplicate_counts", "unusual"} and found.suspects is None
     assert "none is there twice" in found.sentences()[2]
+
+
+def test_a_dossier_counts_its_suspects_in_a_fact_and_in_words() -> None:
+    d, *_ = built()
+    names = d.sample_ids[d.directions[0].rows[:3]].tolist()
+    some = dataclasses.replace(d, suspects=dict.fromkeys(names, "because"))
+    fact = facts(some)["suspected labels: count"]
+    assert fact.value == 3 and facts(some)["suspected labels: share"].value == pytest.approx(3 / d.count)
+    assert paragraph(some)[-1].startswith("Of the mistakes 3 have labels that are suspected of being wrong, ")
+    assert [s for s in some.errors()["suspect"] if s] == ["because"] * 3
+    assert "None of the mistakes" in paragraph(dataclasses.replace(d, suspects={}))[-1] and "suspected labels: count" not in facts(d)
