@@ -31,6 +31,7 @@ _HOMES = {
     "transform": "fmnist_viz.pipeline.transform",
     "ladder": "fmnist_viz.pipeline.ladder",
     "dossier": "fmnist_viz.pipeline.dossier_run",
+    "labels": "fmnist_viz.pipeline.labels",
     "map_grid": "fmnist_viz.pipeline.map_grid",
     "stability": "fmnist_viz.pipeline.stability",
     "confusion": "fmnist_viz.analysis.confusion",

@@ -20,7 +20,7 @@ from fmnist_viz.models.zoo import PRESETS
 
 COMMANDS = (
     "train-and-export", "train", "export", "report", "reproduce", "compare", "predict", "sweep", "data", "models", "layers", "verify", "doctor", "tensorboard",
-    "projector-page", "map", "dossier", "transform", "stability", "check", "figures",
+    "projector-page", "map", "dossier", "transform", "stability", "check", "figures", "labels",
 )  # fmt: skip
 HTML = b"<!DOCTYPE html><html><head><title>404 Not Found</title></head></html>"
 RNG = np.random.default_rng(0)

@@ -526,6 +526,7 @@ def test_what_the_main_job_says(run_folder: MadeRun) -> None:
         "maps of ",
         "the layer ladder of ",
         "the epoch film of 2 looks",
+        "looking for twins",
         "dossiers of 5 pairs of classes",
         "  ",
         "writing ",

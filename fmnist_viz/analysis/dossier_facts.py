@@ -75,6 +75,8 @@ def _share(name: str, count: int, n: int, method: str = WILSON) -> Iterator[Fact
 
 def _rates(d: Dossier) -> Iterator[Fact]:
     yield Fact("mistakes", d.count, "count", n=d.count)
+    if d.suspects and d.count:
+        yield from _share("suspected labels", len(d.suspects), d.count)
     yield Fact("both rates equal", d.p, "p", n=sum(one.n for one in d.directions), method="Fisher's exact test, two-sided, of this pair alone")
     for one, side in zip(d.directions, (0, 1), strict=True):
         yield from _share(arrow(d, side), one.count, one.n)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def paragraph(d: Dossier) -> list[str]:
     """The sentences, in order."""
     f = facts(d)
-    return [*_rates(d, f), *_why(d, f), *_when(d, f), *_where(d, f), *_pixels(d, f), _labels(d)]
+    return [*_rates(d, f), *_why(d, f), *_when(d, f), *_where(d, f), *_pixels(d, f), _labels(d, f)]
 
 
 def _of(f: dict[str, Fact], name: str) -> str:
@@ -129,9 +129,11 @@ def _pixels(d: Dossier, f: dict[str, Fact]) -> Iterator[str]:
         yield d.evidence_note
 
 
-def _labels(d: Dossier) -> str:
+def _labels(d: Dossier, f: dict[str, Fact]) -> str:
     if d.suspects is None:
         return "Label errors were not searched in this run."
     if not d.suspects:
         return "None of the mistakes is suspected of a wrong label."
-    return f"Of the mistakes these are suspected of a wrong label: {', '.join(d.suspects)}."
+    count = f["suspected labels: count"].short
+    have = "has a label that is" if count == "1" else "have labels that are"
+    return f"Of the mistakes {count} {have} suspected of being wrong, {f['suspected labels: share'].text}."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -45,6 +46,28 @@ def dossier(
     from fmnist_viz.cli.dossier import run_dossier
 
     run_dossier(run, pair, out=out, cache_dir=cache_dir)
+
+
+@app.command(rich_help_panel="Look")
+@takes(DataConfig)
+def labels(
+    run: Annotated[Path | None, typer.Argument(help="A run folder, whose data is taken; by default what --data says.", show_default=False)] = None,
+    split: Annotated[str, typer.Option("--split", help="Which labels are judged: train or test.")] = "train",
+    folds: Annotated[int, typer.Option("--folds", help="Parts of the training images; each is judged by a network trained on the others, 2 to 20.")] = 5,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of folds and networks.", min=0, max=2**31 - 1)] = 0,
+    threads: Annotated[int, typer.Option("--threads", help="Threads; 0: as many as there are cores.", min=0)] = 0,
+    out: Annotated[
+        str, typer.Option("--out", help="Folder for label_issues.csv and duplicates.csv; an earlier one is replaced unless it was changed.")
+    ] = "labels",
+    config: Config = "",
+    **configs: Any,
+) -> None:
+    """Rank labels by how probably they are wrong, with reasons and a column for decisions that --label-fixes reads back; list images that are there twice."""
+    from fmnist_viz.cli.labels import run_labels
+    from fmnist_viz.cli.make import command_line
+
+    line = command_line(sys.argv[1:])
+    run_labels(run, configs["DataConfig"], split=split, folds=folds, seed=seed, threads=threads, out=out, line=line)
 
 
 @app.command(rich_help_panel="Look")

@@ -28,6 +28,7 @@ class DataConfig:
     skip_bad: bool = option(False, "Leave out pictures of a folder that cannot be read, and say how many.")
     allow_modified: bool = option(False, "Accept Fashion-MNIST files whose content is not the published one.")
     allow_trailing: bool = option(False, "Accept bytes after the data that an IDX header promises.")
+    label_fixes: str = option("", "A label_issues.csv of `labels` whose decision column was filled in: keep, drop, a class's name or number.")
     max_bytes: int = option(8 * 2**30, "Refuse data whose decoded pixels and labels would need more.", unit="bytes", low=1)
 
     @property

@@ -26,7 +26,7 @@ def load(config: DataConfig, *, progress: Progress | None = None, allow_download
     """Labelled images from the source that `config.data` names, checked in full.
 
     Images are uint8 (n, h, w, 1 or 3); ``sample_ids`` are ``<split>/<row in the original>``. A source with one split only gives
-    it as ``test`` and has ``train`` None. `mirrors` are base addresses that take the place of the official ones.
+    it as ``test`` and has ``train`` None. Labels are corrected by `config.label_fixes`. `mirrors` are base addresses that take the place of the official ones.
 
     Raises
     ------
@@ -37,19 +37,24 @@ def load(config: DataConfig, *, progress: Progress | None = None, allow_download
     """
     config.check()
     progress = progress or Silent()
+    from fmnist_viz.data.fixes import corrected
+
     if config.kind == "fashion-mnist":
         from fmnist_viz.data.fashion_mnist import load_fashion_mnist
 
-        return load_fashion_mnist(config, progress, allow_download=allow_download, mirrors=mirrors)
-    module, function = _READERS[config.kind]
-    reader: Callable[[DataConfig, Progress], DataSet] = getattr(import_module(f"fmnist_viz.data.{module}"), function)
-    return reader(config, progress)
+        data = load_fashion_mnist(config, progress, allow_download=allow_download, mirrors=mirrors)
+    else:
+        module, function = _READERS[config.kind]
+        reader: Callable[[DataConfig, Progress], DataSet] = getattr(import_module(f"fmnist_viz.data.{module}"), function)
+        data = reader(config, progress)
+    return corrected(data, config.label_fixes, config.max_bytes)
 
 
 def load_or_sample(config: DataConfig, progress: Progress | None = None, *, allow_download: bool = True, mirrors: Sequence[str] = ()) -> DataSet:
     """As `load`; where Fashion-MNIST is nowhere and cannot be downloaded, the shipped sample, with a warning and
     ``source.fallback`` true. Damaged files in a place that a person named stay an error."""
     from fmnist_viz.data.fashion_mnist import NotFound
+    from fmnist_viz.data.fixes import corrected
     from fmnist_viz.data.sample import NOTE, load_sample
 
     progress = progress or Silent()
@@ -63,4 +68,4 @@ def load_or_sample(config: DataConfig, progress: Progress | None = None, *, allo
         reason = str(e)
     progress.warn(f"data: {reason}")
     progress.warn(f"data: FALLBACK to the shipped sample: {NOTE}. Every figure below is for the sample, not for Fashion-MNIST as a whole.")
-    return load_sample(dataclasses.replace(config, data="sample"), progress, fallback=True)
+    return corrected(load_sample(dataclasses.replace(config, data="sample"), progress, fallback=True), config.label_fixes, config.max_bytes)

@@ -34,6 +34,7 @@ LIBRARIES = (
     "matplotlib",
     "pillow",
     "pandas",
+    "cleanlab",
 )
 
 

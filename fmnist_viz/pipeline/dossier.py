@@ -79,22 +79,25 @@ def with_dossiers(ctx: Context, shown: Shown, model: ModelFile | None) -> Shown:
     with ctx.timed("dossiers"):
         if pairs:
             ctx.progress.say(f"dossiers of {len(pairs)} pair{'s' * (len(pairs) > 1)} of classes")
-        layer, X = _last_hidden(shown.seen)
+        layer, X = last_hidden(shown.seen)
         maps = {name: {m: p.coords[:, :2] for m, p in found.items() if not p.note} for name, found in shown.maps.items()}
         cards = class_cards(shown.seen.predictions, X, {f"{r} {m}": xy for r, found in maps.items() for m, xy in found.items()}, layer=layer)
         made: tuple[Dossier, ...] = ()
         if pairs:
-            made = dossiers(ctx, gather(ctx, shown.images, shown.seen, model, shown.near, maps, _rungs(shown), ctx.folder.path / "probe"), model, pairs)
+            suspects = shown.issues.suspects if shown.issues else None
+            probe = ctx.folder.path / "probe"
+            made = dossiers(ctx, gather(ctx, shown.images, shown.seen, model, shown.near, maps, _rungs(shown), probe, suspects), model, pairs)
     return dataclasses.replace(shown, dossiers=made, cards=cards)
 
 
 def gather(
     ctx: Context, images: LabeledImages, seen: Seen, model: ModelFile | None, near: Mapping[str, NDArray[Any]] | Near,
     maps: Mapping[str, Mapping[str, NDArray[np.float32]]], rungs: Mapping[tuple[int, int], PairRung], probe: Path,
+    suspects: Mapping[str, str] | None = None,
 ) -> Material:  # fmt: skip
     """Join what is known of the mapped images; `near` holds (n, k) neighbours by representation, or finds them."""
     assert seen.predictions is not None
-    layer, X = _last_hidden(seen)
+    layer, X = last_hidden(seen)
     if callable(near):
         find: Near = near
         known = tuple(seen.sources)
@@ -103,7 +106,7 @@ def gather(
         known, find = tuple(table), lambda name, rows: table[name][rows, :NEAR].astype(np.int64)
     note = _no_evidence(ctx, images, model)
     pool = _pool(ctx, images, seen, model, layer, X)
-    return Material(images, seen.predictions, layer, X, pool, find, known, maps, rungs, recordings(probe), ctx.seed, note)
+    return Material(images, seen.predictions, layer, X, pool, find, known, maps, rungs, recordings(probe), ctx.seed, note, suspects)
 
 
 def dossiers(ctx: Context, material: Material, model: ModelFile | None, pairs: Sequence[tuple[int, int]]) -> tuple[Dossier, ...]:
@@ -131,7 +134,7 @@ def _dossier(m: Material, both: tuple[Direction, Direction], evidence: Mapping[t
     )  # fmt: skip
 
 
-def _last_hidden(seen: Seen) -> tuple[str, NDArray[np.float32] | None]:
+def last_hidden(seen: Seen) -> tuple[str, NDArray[np.float32] | None]:
     """The last mapped representation before the outputs, and its vectors as they are kept; the pixels where there is no other."""
     names = [name for name in seen.sources if name not in ("logits", "probabilities")]
     layer = seen.penultimate if seen.penultimate in names else names[-1] if names else ""

@@ -65,7 +65,9 @@ def dossier(run: str | Path, a: str, b: str, *, cache_dir: str | Path | None = N
         model = ModelFile(folder / "model.keras", str(config.fit.model if config.fit else folder.name))
         seen = look(ctx, model, images, images.digest())
         maps = _maps(folder, manifest, tuple(seen.sources))
-        material = gather(ctx, images, seen, model, lambda name, rows: _near(seen, name, rows), maps, rungs(folder, manifest), folder / "probe")
+        material = gather(
+            ctx, images, seen, model, lambda name, rows: _near(seen, name, rows), maps, rungs(folder, manifest), folder / "probe", _suspects(folder, manifest)
+        )
         (made,) = dossiers(ctx, material, model, [pair])
     return DossierDisplay(made, images, maps)
 
@@ -149,6 +151,16 @@ def rungs(folder: Path, manifest: Manifest) -> dict[tuple[int, int], PairRung]:
         p = rows["p"].to_numpy(np.float64)
         out[key] = PairRung(*key, layers, int(rows["n_fit"].iloc[0]), n, right, p, layers.index(where) if where in layers else -1)
     return out
+
+
+def _suspects(folder: Path, manifest: Manifest) -> dict[str, str] | None:
+    """`tables/label_issues.csv` as it was written; None where the run has none."""
+    import pandas as pd
+
+    if "tables/label_issues.csv" not in manifest.files():
+        return None
+    table = pd.read_csv(folder / "tables" / "label_issues.csv", keep_default_na=False, usecols=["sample_id", "reason"])
+    return dict(zip(table["sample_id"].astype(str), table["reason"].astype(str), strict=True))
 
 
 def write_dossier(folder: Path, display: DossierDisplay) -> None:

@@ -169,6 +169,7 @@ def publish_report(ctx: Context, shown: Shown, ready: Mapping[str, pd.DataFrame]
         calibration=shown.calibration,
         dossiers=shown.dossiers,
         cards=shown.cards,
+        issues=shown.issues,
     )
     with ctx.timed("report"):
         write_report(ctx.folder.path / "report.html", content)

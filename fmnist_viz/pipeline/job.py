@@ -89,6 +89,7 @@ def _train_only(ctx: Context, request: Request) -> None:
 def _whole(ctx: Context, request: Request) -> None:
     from fmnist_viz.pipeline.axes import axis_facts
     from fmnist_viz.pipeline.card import confusion_facts
+    from fmnist_viz.pipeline.data_issues import data_issues
     from fmnist_viz.pipeline.dossier import with_dossiers
     from fmnist_viz.pipeline.features import look, publish_predictions
     from fmnist_viz.pipeline.film import begin_film, finish_film
@@ -122,7 +123,8 @@ def _whole(ctx: Context, request: Request) -> None:
         progress.say(f"maps of {', '.join(seen.sources)}{of_weights}: {', '.join(config.maps.method_names)}")
     shown = _mapped(mapper, images, seen, weights, early, training)
     film, no_film = finish_film(ctx, reel)
-    shown = with_dossiers(ctx, dataclasses.replace(shown, film=film, no_film=no_film), model)
+    shown = dataclasses.replace(shown, film=film, no_film=no_film)
+    shown = with_dossiers(ctx, dataclasses.replace(shown, issues=data_issues(ctx, shown)), model)
     ctx.folder.manifest.about["findings"] = dict([*confusion_facts(shown), *axis_facts(shown)])
     progress.say("writing figures, tables, the Projector folder and the report")
     _export(ctx, shown, request.line, model)

@@ -117,6 +117,8 @@ def load_data(request: Request) -> tuple[DataSet, list[str]]:
         warnings.append(f"The maps and confusions are of a stratified sample of {points:,} images (--points).")
     if request.config.data.allow_modified and not data.source.official:
         warnings.append("MODIFIED DATA: these files are not the published Fashion-MNIST.")
+    if data.source.notes and request.config.data.label_fixes:
+        warnings.append(f"CORRECTED LABELS: {data.source.notes[-1]}.")
     for line in warnings:
         request.progress.warn(line)
     counts = f"{len(data.train) if data.train is not None else 0:,} training and {len(data.test):,} test images"

@@ -13,6 +13,7 @@ from fmnist_viz.analysis.axis import AxisPlane
 from fmnist_viz.analysis.calibration import Calibration
 from fmnist_viz.analysis.class_cards import ClassCards
 from fmnist_viz.analysis.confusion import Confusion
+from fmnist_viz.analysis.data_issues import DataIssues
 from fmnist_viz.analysis.dossier import Dossier
 from fmnist_viz.analysis.learning import Learning
 from fmnist_viz.analysis.overlap import Overlap
@@ -54,6 +55,7 @@ class Shown:
     calibration: Calibration | None = None  # None where there are no probabilities
     dossiers: tuple[Dossier, ...] = ()  # of the leading pairs of classes
     cards: ClassCards | None = None
+    issues: DataIssues | None = None
 
     @property
     def learning(self) -> Learning | None:

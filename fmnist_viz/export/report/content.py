@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from fmnist_viz.analysis.calibration import Calibration
     from fmnist_viz.analysis.class_cards import ClassCards
+    from fmnist_viz.analysis.data_issues import DataIssues
     from fmnist_viz.analysis.dossier import Dossier
     from fmnist_viz.display.film import FilmDisplay
     from fmnist_viz.display.ladder import LadderDisplay
@@ -59,6 +60,7 @@ class ReportContent:
     ladder : the layers of the network one after the other, its rows those of the images
     film : the epochs of the training one after the other;  no_film : why there are none, where that is to be said
     dossiers : of pairs of classes;  cards : of all classes; their rows are those of the images
+    issues : what may be wrong with the data
 
     Raises
     ------
@@ -92,6 +94,7 @@ class ReportContent:
     calibration: Calibration | None = None
     dossiers: tuple[Dossier, ...] = ()
     cards: ClassCards | None = None
+    issues: DataIssues | None = None
 
     def __post_init__(self) -> None:
         if not len(self.images):

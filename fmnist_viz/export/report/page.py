@@ -21,6 +21,7 @@ from fmnist_viz.export.report.distortion import distortion_index
 from fmnist_viz.export.report.dossier import dossier_section
 from fmnist_viz.export.report.film import film_section
 from fmnist_viz.export.report.gallery import galleries
+from fmnist_viz.export.report.issues import issues_section
 from fmnist_viz.export.report.ladder import ladder_section
 from fmnist_viz.export.report.maptable import is_map_table, map_table
 from fmnist_viz.export.report.matrix import matrix_context, matrix_data
@@ -41,10 +42,10 @@ POLICY = (
     "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:; font-src data:; "
     "connect-src 'none'; base-uri 'none'; form-action 'none'"
 )
-STYLES = ("page", "matrix", "calibration", "filters", "card", "narrow", "print")
+STYLES = ("page", "matrix", "calibration", "issues", "filters", "card", "narrow", "print")
 SCRIPTS = (
     *("data", "distortion", "tip", "map", "shapes", "reach", "names", "matrix", "filters", "selection", "wall", "download", "card", "places"),
-    *("search", "tables", "ladder", "film", "calibration", "dossier", "address", "page"),
+    *("search", "tables", "ladder", "film", "calibration", "issues", "dossier", "address", "page"),
 )  # fmt: skip
 
 
@@ -99,6 +100,7 @@ def _context(content: ReportContent) -> dict[str, Any]:
         "layers_reading": layers_reading(content),
         "weight_maps": weight_maps(content),
         "calibration": calibration_section(content.calibration, content.class_names),
+        "issues": issues_section(content),
         "ladder": ladder_section(content.ladder),
         "film": film_section(content.film, content.images),
         "dossiers": dossier_section(content),

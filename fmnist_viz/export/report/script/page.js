@@ -80,6 +80,7 @@ async function start() {
   bindLadder();
   bindFilm();
   bindCalibration();
+  bindIssues();
   bindDossiers();
   colorMap("class");
   showMap(Math.max(0, data.representations.length - 1));
