@@ -92,7 +92,7 @@ def compare(run_a: str | Path, run_b: str | Path, *others: str | Path, cache_dir
     """
     progress = progress or Silent()
     runs = open_runs([Path(path) for path in (run_a, run_b, *others)])
-    _same_data(runs)
+    same_data(runs)
     answers = [run.answers for run in runs]
     try:
         kept = aligned(answers)
@@ -119,7 +119,7 @@ def compare(run_a: str | Path, run_b: str | Path, *others: str | Path, cache_dir
     return RunComparison(runs, kept, images, layers, notes)
 
 
-def _same_data(runs: list[FinishedRun]) -> None:
+def same_data(runs: list[FinishedRun]) -> None:
     """Raise BadInput naming what differs: the data or the classes."""
     first = runs[0]
     for run in runs[1:]:

@@ -14,9 +14,11 @@ from fmnist_viz.core.types import LabeledImages, Predictions, Projection
 if TYPE_CHECKING:
     import pandas as pd
 
+    from fmnist_viz.analysis.against import Against
     from fmnist_viz.analysis.calibration import Calibration
     from fmnist_viz.analysis.class_cards import ClassCards
     from fmnist_viz.analysis.dossier import Dossier
+    from fmnist_viz.analysis.human import HumanConfusion
     from fmnist_viz.display.film import FilmDisplay
     from fmnist_viz.display.ladder import LadderDisplay
     from fmnist_viz.export.pictures import Shot
@@ -59,6 +61,7 @@ class ReportContent:
     ladder : the layers of the network one after the other, its rows those of the images
     film : the epochs of the training one after the other;  no_film : why there are none, where that is to be said
     dossiers : of pairs of classes;  cards : of all classes; their rows are those of the images
+    against : another run on the same images;  people : what people answered; their rows are those of the images
 
     Raises
     ------
@@ -92,6 +95,8 @@ class ReportContent:
     calibration: Calibration | None = None
     dossiers: tuple[Dossier, ...] = ()
     cards: ClassCards | None = None
+    against: Against | None = None
+    people: HumanConfusion | None = None
 
     def __post_init__(self) -> None:
         if not len(self.images):

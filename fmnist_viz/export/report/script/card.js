@@ -46,7 +46,8 @@ function fillCard() {
   byId("card-facts").replaceChildren(
     ...fact("true", swatch(data.labels[i]), " ", bdi(data.labels[i])),
     ...(predicted ? fact("predicted", swatch(data.predictions[i]), " ", bdi(data.predictions[i]), wrong(i) ? " ✗ wrong" : " ✓ right") : []),
-    ...(sure ? [...fact("confidence", `${percent(data.confidence[i])} %`), ...fact("margin", data.margin[i].toFixed(3).replace("-", "−"))] : []), ...local);
+    ...(sure ? [...fact("confidence", `${percent(data.confidence[i])} %`), ...fact("margin", data.margin[i].toFixed(3).replace("-", "−"))] : []), ...local,
+    ...comparedFacts(i).flatMap(([what, words]) => fact(what, ...words)));
   fillBars(i);
   fillNear();
   fillPlaces(i);

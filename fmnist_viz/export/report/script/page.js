@@ -81,6 +81,8 @@ async function start() {
   bindFilm();
   bindCalibration();
   bindDossiers();
+  bindAgainst();
+  bindPeople();
   colorMap("class");
   showMap(Math.max(0, data.representations.length - 1));
   selectionChanged([]);
