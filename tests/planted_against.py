@@ -30,7 +30,7 @@ def planted_against(content: ReportContent, *, name: str = "before", unseen: int
     said[pullovers[::3]] = COAT
     sure = np.round(np.linspace(0.4, 0.99, len(rows)), 3)
     theirs = Answers(name, p.sample_ids[rows], y, said, sure, p.class_names)
-    ours = Answers(content.title, p.sample_ids[rows], y, p.y_pred[rows], p.confidence[rows], p.class_names)
+    ours = Answers(content.title, p.sample_ids[rows], y, p.y_pred[rows], p.confidence[rows].astype(np.float64), p.class_names)
     X = content.images.images.reshape(len(p.y_true), -1)[rows, ::7].astype(np.float32)
     Y = X.copy()
     Y[:moved] = Y[::-1][:moved]
@@ -39,7 +39,7 @@ def planted_against(content: ReportContent, *, name: str = "before", unseen: int
 
 
 def planted_people(content: ReportContent, *, share: float = 0.1, file: str = "people.csv") -> HumanConfusion:
-    """Twenty votes for all but every fifth image: of every second mistake five are for the model's answer, of every hundredth right image two for the next class."""
+    """Twenty votes for all but every fifth image: of every second mistake five are for the model's answer, of every hundredth right image two for another."""
     p = content.predictions
     assert p is not None
     n, c = len(p.y_true), len(p.class_names)

@@ -32,7 +32,7 @@ def human_sentences(found: HumanConfusion) -> list[str]:
         by_class = found.expected_shared
         chance = "" if by_class != by_class else f"; with the votes of other images of the same class it would be {100 * by_class:.1f} %"
         said.append(
-            f"Of the model's {shared['n']:,} mistakes {count:,} ({_rate(shared)}) are answers that at least {100 * found.share:g} % of an image's votes "
+            f"Of the model's {shared['n']:,} mistakes {count:,}, {_rate(shared)}, are answers that at least {100 * found.share:g} % of an image's votes "
             f"are for{chance}; {int((found.kinds == OWN).sum()):,} are the model's own"
         )
     if "cross-entropy of the model" in rows:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from fmnist_viz.analysis.against import STATUS, Against
-from fmnist_viz.export.report.changes import ChangeGrid, change_grid, points, q_text
+from fmnist_viz.export.report.changes import ChangeGrid, change_grid, points, q_text, signed
 from fmnist_viz.export.report.content import visible
 from fmnist_viz.export.report.table import Table, table_of
 
@@ -81,16 +81,6 @@ def _groups(found: Against, names: tuple[str, ...]) -> tuple[Group, ...]:
     return tuple(out)
 
 
-def _signed(table: Table, frame: Any) -> Table:
-    """The column of differences as signed points with their interval."""
-    at = [column.name for column in table.columns].index("points")
-    rows = []
-    for cells, row in zip(table.rows, frame.to_dict("records"), strict=False):
-        text = points(row).replace(" points", "").replace("95 % interval ", "") if cells[at].key else cells[at].text
-        rows.append((*cells[:at], replace(cells[at], text=text), *cells[at + 1 :]))
-    return replace(table, rows=tuple(rows))
-
-
 def _cells(changed: Any, names: tuple[str, ...]) -> Table:
     kept = changed.head(CELLS)[
         ["true", "predicted", "n_true", "baseline_count", "run_count", "left", "entered", "difference", "difference_low", "difference_high", "q"]
@@ -98,13 +88,13 @@ def _cells(changed: Any, names: tuple[str, ...]) -> Table:
     place = {name: k for k, name in enumerate(names)}
     titles = {"n_true": "of", "baseline_count": "from", "run_count": "to", "difference": "points"}
     pairs = tuple((place[t], place[p]) for t, p in zip(kept["true"], kept["predicted"], strict=True))
-    return replace(_signed(table_of(kept, titles=titles, pairs=pairs), kept), total=len(changed))
+    return replace(signed(table_of(kept, titles=titles, pairs=pairs), kept), total=len(changed))
 
 
 def _classes(frame: Any) -> Table:
     titles = {"baseline_recall": "recall before", "run_recall": "recall", "difference": "points"}
     kept = frame.drop(columns=["baseline", "run", "p", "method", "significant"])
-    return _signed(table_of(kept, percent=RATES, titles=titles), kept)
+    return signed(table_of(kept, percent=RATES, titles=titles), kept)
 
 
 def _layers(found: Against) -> Table | None:

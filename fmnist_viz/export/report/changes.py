@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from fmnist_viz.analysis.significance import p_text
+from fmnist_viz.export.report.table import Table
 
 MOST_TEXT, MOST_GRID = 25, 40  # classes up to which cells hold numbers, and up to which there is a grid
 
@@ -64,4 +67,17 @@ def points(row: Any) -> str:
 
 def q_text(row: Any) -> str:
     """``; q = 0.03``; empty where nothing was tested."""
-    return "" if row["q"] != row["q"] else "; q < 0.0001" if row["q"] < 1e-4 else f"; q = {row['q']:.2g}"
+    return "" if row["q"] != row["q"] else f"; {p_text(row['q'], 'q')}"
+
+
+def signed(table: Table, frame: Any) -> Table:
+    """A table of `frame` whose column "points" is the difference in signed points with its interval, and whose q is short."""
+    at, q = ([column.name for column in table.columns].index(name) for name in ("points", "q"))
+    rows = []
+    for cells, row in zip(table.rows, frame.to_dict("records"), strict=False):
+        line = list(cells)
+        line[at] = replace(cells[at], text=points(row).replace(" points", "").replace("95 % interval ", ""))
+        if row["q"] == row["q"]:
+            line[q] = replace(cells[q], text="< 0.0001" if row["q"] < 1e-4 else f"{row['q']:.4f}")
+        rows.append(tuple(line))
+    return replace(table, rows=tuple(rows))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from fmnist_viz.analysis.human import OWN, SHARED, HumanConfusion
-from fmnist_viz.export.report.changes import ChangeGrid, change_grid, points, q_text
+from fmnist_viz.export.report.changes import ChangeGrid, change_grid, points, q_text, signed
 from fmnist_viz.export.report.content import visible
 from fmnist_viz.export.report.table import Table, table_of
 
@@ -56,16 +56,10 @@ def _pairs(pairs: Any, names: tuple[str, ...]) -> Table:
     place = {name: k for k, name in enumerate(names)}
     kept = pairs.head(PAIRS).rename(columns={"human_rate": "human_rate", "human_low": "human_rate_low", "human_high": "human_rate_high",
                                              "model_low": "model_rate_low", "model_high": "model_rate_high"})  # fmt: skip
-    columns = ["true", "predicted", "n_true", "votes", *(f"{name}{end}" for name in RATES for end in ("", "_low", "_high")), "difference", "q"]
+    columns = ["true", "predicted", "n_true", *(f"{name}{end}" for name in RATES for end in ("", "_low", "_high")), "difference", "q"]
     cells = tuple((place[t], place[p]) for t, p in zip(kept["true"], kept["predicted"], strict=True))
-    titles = {"human_rate": "people", "model_rate": "model", "difference": "model less people, points", "n_true": "images"}
-    made = table_of(kept[columns], percent=RATES, titles=titles, pairs=cells)
-    at = [column.name for column in made.columns].index(titles["difference"])
-    rows = []
-    for row, known in zip(made.rows, kept.to_dict("records"), strict=True):
-        text = points(known).replace(" points", "").replace("95 % interval ", "")
-        rows.append((*row[:at], replace(row[at], text=text), *row[at + 1 :]))
-    return replace(made, rows=tuple(rows), total=len(pairs))
+    titles = {"human_rate": "people", "model_rate": "model", "difference": "points", "n_true": "images"}
+    return replace(signed(table_of(kept[columns], percent=RATES, titles=titles, pairs=cells), kept), total=len(pairs))
 
 
 def _scores(found: HumanConfusion) -> Table:

@@ -26,7 +26,7 @@ function bindGroup(group) {
   const fill = () => {
     const rows = chosen();
     all.textContent = `Select all ${number(rows.length)}`;
-    fillCompared(group.querySelector(".against-wall"), rows, (i) => [[bdi(data.labels[i])], ["not ", bdi(answer(i)), status === 1 ? otherSure(i) : ownSure(i)]], group.querySelector(".against-count"));
+    fillCompared(group.querySelector(".against-wall"), rows, (i) => [[bdi(data.labels[i])], ["not ", bdi(answer(i))], [status === 1 ? otherSure(i) : ownSure(i)]], group.querySelector(".against-count"));
   };
   choose.addEventListener("change", fill);
   all.addEventListener("click", () => goTo(chosen(), `${group.querySelector("h3").textContent.split(":")[0]} against ${other.name}${choose.value ? `: ${choose.selectedOptions[0].textContent}` : ""}.`));
@@ -100,7 +100,7 @@ function bindPeople() {
   const root = byId("people");
   for (const group of root.querySelectorAll(".people-group")) {
     const rows = people[group.dataset.kind], total = (i) => people.total[votesOf(i)];
-    const short = (i) => { const n = votesFor(i, data.predictions[i]); return [[bdi(data.labels[i])], ["→ ", bdi(data.predictions[i])], [n === null ? `few of ${total(i)} votes` : `${n} of ${total(i)} votes`]]; };
+    const short = (i) => { const n = votesFor(i, data.predictions[i]); return [[bdi(data.labels[i])], ["→ ", bdi(data.predictions[i])], [n === null ? `few of ${total(i)}` : `${n} of ${total(i)}`]]; };
     fillCompared(group.querySelector(".against-wall"), rows, short, group.querySelector(".against-count"));
     group.querySelector(".people-select")?.addEventListener("click", () => goTo(rows, `${group.querySelector("h3").textContent}.`));
   }
