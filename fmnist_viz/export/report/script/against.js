@@ -52,6 +52,7 @@ function bindChanges(root, rows) {
   if (!grid) return;
   const cells = [...grid.querySelectorAll(".change")], side = Math.round(Math.sqrt(cells.length));
   for (const kind of ["pointerover", "focusin"]) grid.addEventListener(kind, (event) => { const cell = event.target.closest(".change"); if (cell) detail.textContent = cell.getAttribute("aria-label"); });
+  grid.addEventListener("focusin", (event) => { for (const cell of cells) cell.tabIndex = cell === event.target ? 0 : -1; });
   grid.addEventListener("click", (event) => {
     const cell = event.target.closest(".change");
     if (cell) goTo(rows(Number(cell.dataset.t), Number(cell.dataset.p)), cell.getAttribute("aria-label"));
@@ -62,8 +63,6 @@ function bindChanges(root, rows) {
     if (next === undefined || at < 0) return;
     event.preventDefault();
     if (!cells[next]) return;
-    cells[at].tabIndex = -1;
-    cells[next].tabIndex = 0;
     cells[next].focus();
   });
 }
