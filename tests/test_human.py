@@ -131,7 +131,7 @@ def test_intervals_hold_the_truth_of_clustered_votes() -> None:
 def test_the_words_say_what_was_counted_and_what_was_left_out(people: HumanConfusion) -> None:
     said = people.sentences()
     assert said[0] == "People gave 2,000 answers to 200 of the 300 images (people.csv)"
-    assert said[1] == "Left out are 100 images without votes and 5 images of the file that are not shown here"
+    assert said[1] == "Left out: 100 images without votes and 5 images of the file that are not shown here"
     assert any(line.startswith("The model confuses more often than people: Coat → Bag") for line in said)
     empty = HumanConfusion(people.predictions, np.zeros((300, 3), np.int64), 0.1)
     assert empty.sentences()[0] == "People gave 0 answers to 0 of the 300 images" and not empty.n

@@ -16,10 +16,10 @@ def human_sentences(found: HumanConfusion) -> list[str]:
     said = [f"People gave {found.n_votes:,} answers to {found.n:,} of the {total:,} images" + (f" ({found.file})" if found.file else "")]
     left = []
     if found.n < total:
-        left.append(f"{total - found.n:,} images without votes")
+        left.append(f"{_images(total - found.n)} without votes")
     if found.strangers:
-        left.append(f"{found.strangers:,} images of the file that are not shown here")
-    said += [f"Left out are {' and '.join(left)}"] if left else []
+        left.append(f"{_images(found.strangers)} of the file that {'is' if found.strangers == 1 else 'are'} not shown here")
+    said += [f"Left out: {' and '.join(left)}"] if left else []
     if not found.n:
         return said
     rows = {row["score"]: row for row in found.scores().to_dict("records")}
@@ -51,6 +51,10 @@ def _pairs(found: HumanConfusion) -> list[str]:
             named = [f"{r['true']} → {r['predicted']} ({100 * r['model_rate']:.1f} % against {100 * r['human_rate']:.1f} %)" for r in some]
             said.append(f"{words}: {', '.join(named)}")
     return said
+
+
+def _images(count: int) -> str:
+    return f"{count:,} image{'s' * (count != 1)}"
 
 
 def _rate(row: Any) -> str:
