@@ -11,6 +11,7 @@ import typer
 
 from fmnist_viz.analysis.axis_text import AxisConfig
 from fmnist_viz.analysis.dossier_config import DossierConfig
+from fmnist_viz.analysis.human_config import HumanConfig
 from fmnist_viz.cli.options import CacheDir, Config, Fresh, Out, Overwrite, Resume, TrustModel, takes
 from fmnist_viz.cli.program import Run, app
 from fmnist_viz.data.config import DataConfig
@@ -23,7 +24,7 @@ from fmnist_viz.training.config import ComputeConfig, FitConfig, TransferConfig
 
 
 @app.command("train-and-export", rich_help_panel="Make")
-@takes(FitConfig, TransferConfig, DataConfig, FeatureConfig, MapConfig, AxisConfig, DossierConfig, ViewConfig, ComputeConfig)
+@takes(FitConfig, TransferConfig, DataConfig, FeatureConfig, MapConfig, AxisConfig, DossierConfig, HumanConfig, ViewConfig, ComputeConfig)
 def train_and_export(
     config: Config = "",
     out: Out = "",
@@ -50,7 +51,7 @@ def train(
 
 
 @app.command(rich_help_panel="Make")
-@takes(ModelFileConfig, BroughtConfig, DataConfig, FeatureConfig, MapConfig, AxisConfig, DossierConfig, ViewConfig, ComputeConfig)
+@takes(ModelFileConfig, BroughtConfig, DataConfig, FeatureConfig, MapConfig, AxisConfig, DossierConfig, HumanConfig, ViewConfig, ComputeConfig)
 def export(
     config: Config = "",
     out: Out = "",
@@ -65,11 +66,26 @@ def export(
 
 
 @app.command(rich_help_panel="Make")
-def report(run: Run, cache_dir: CacheDir = "", trust_model: TrustModel = False) -> None:
+@takes(HumanConfig)
+def report(
+    run: Run,
+    against: Annotated[
+        str, typer.Option("--against", help="Another finished run: the report says what it gets right and wrong on the same images.", show_default=False)
+    ] = "",
+    out: Annotated[
+        str,
+        typer.Option("--out", help="Write this one page, with a folder of its tables beside it, and leave the run as it is.", show_default=False),
+    ] = "",
+    cache_dir: CacheDir = "",
+    trust_model: TrustModel = False,
+    **configs: Any,
+) -> None:
     """Write a run's report, figures and Projector folder again from its own config.toml; what is cached is not computed again."""
     from fmnist_viz.cli.rerun import rerun
 
-    rerun(run, Path(cache_dir) if cache_dir else None, trust_model=trust_model)
+    cache = Path(cache_dir) if cache_dir else None
+    other = Path(against) if against else None
+    rerun(run, cache, trust_model=trust_model, against=other, human=configs["HumanConfig"], out=Path(out) if out else None, line=command_line(sys.argv[1:]))
 
 
 @app.command(rich_help_panel="Make")
@@ -264,6 +280,7 @@ def _make(
         "MapConfig": "maps",
         "AxisConfig": "axes",
         "DossierConfig": "dossier",
+        "HumanConfig": "human",
         "ViewConfig": "view",
     }
     run_config = RunConfig(**{names[name]: value for name, value in configs.items()})

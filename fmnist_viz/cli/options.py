@@ -25,6 +25,7 @@ PANELS = {
     "MapConfig": "Maps",
     "AxisConfig": "Maps",
     "DossierConfig": "Confusions",
+    "HumanConfig": "Confusions",
     "ViewConfig": "Views",
 }
 

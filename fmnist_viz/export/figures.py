@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from fmnist_viz.analysis.against import Against
 from fmnist_viz.analysis.axis import AxisPlane
 from fmnist_viz.analysis.calibration import Calibration
 from fmnist_viz.analysis.class_cards import ClassCards
 from fmnist_viz.analysis.confusion import Confusion
 from fmnist_viz.analysis.dossier import Dossier
+from fmnist_viz.analysis.human import HumanConfusion
 from fmnist_viz.analysis.learning import Learning
 from fmnist_viz.analysis.overlap import Overlap
 from fmnist_viz.core.progress import Progress, Silent
@@ -24,10 +26,12 @@ from fmnist_viz.display.axis import AxisDisplay
 from fmnist_viz.display.calibration import CalibrationDisplay
 from fmnist_viz.display.class_cards import ClassCardsDisplay
 from fmnist_viz.display.confusion import ConfusionDisplay
+from fmnist_viz.display.confusion_change import ConfusionChangeDisplay
 from fmnist_viz.display.distortion import DistortionDisplay
 from fmnist_viz.display.dossier import DossierDisplay
 from fmnist_viz.display.epochs import EpochsDisplay
 from fmnist_viz.display.film import FilmDisplay
+from fmnist_viz.display.human import HumanDisplay
 from fmnist_viz.display.ladder import LadderDisplay
 from fmnist_viz.display.lettering import clean, missing_signs
 from fmnist_viz.display.map import MapDisplay
@@ -74,6 +78,7 @@ class FigureContent:
     components : representation -> its leading principal components
     calibration : of the predictions, where they have probabilities
     dossiers : of pairs of classes;  cards : of all classes;  images : those that both count, with or without pixels
+    against : another run on the same images;  people : what people answered
     warnings : lines for every caption: a stand-in for the data, a sample of it
     """
 
@@ -100,6 +105,8 @@ class FigureContent:
     calibration: Calibration | None = None
     dossiers: tuple[Dossier, ...] = ()
     cards: ClassCards | None = None
+    against: Against | None = None
+    people: HumanConfusion | None = None
     images: LabeledImages | None = None
 
     def displays(self) -> Iterator[tuple[str, Display]]:
@@ -123,6 +130,10 @@ class FigureContent:
                 yield "confusion_ordered", ConfusionDisplay(self.confusion, rates=True, ordered=True)
         if self.calibration is not None:
             yield "calibration", CalibrationDisplay(self.calibration)
+        if self.against is not None:
+            yield "against_confusion", ConfusionChangeDisplay(self.against.comparison)
+        if self.people is not None and self.people.n:
+            yield "human_confusion", HumanDisplay(self.people)
         yield from self._sample_maps()
         if self.labels is not None:
             for name, plane in self.planes.items():

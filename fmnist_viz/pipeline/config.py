@@ -11,6 +11,7 @@ from typing import Any
 
 from fmnist_viz.analysis.axis_text import AxisConfig
 from fmnist_viz.analysis.dossier_config import DossierConfig
+from fmnist_viz.analysis.human_config import HumanConfig
 from fmnist_viz.core.config import check_options, digest, option, read_toml
 from fmnist_viz.data.config import DataConfig
 from fmnist_viz.features.config import FeatureConfig
@@ -102,6 +103,7 @@ class RunConfig:
     maps: MapConfig = field(default_factory=MapConfig)
     axes: AxisConfig = field(default_factory=AxisConfig)
     dossier: DossierConfig = field(default_factory=DossierConfig)
+    human: HumanConfig = field(default_factory=HumanConfig)
     view: ViewConfig = field(default_factory=ViewConfig)
     compute: ComputeConfig = field(default_factory=ComputeConfig)
     fit: FitConfig | None = None
@@ -117,15 +119,31 @@ class RunConfig:
 
     @property
     def sections(self) -> list[Any]:
-        parts = (self.data, self.fit, self.transfer, self.model_file, self.brought, self.compute, self.features, self.maps, self.axes, self.dossier, self.view)
+        parts = (
+            self.data,
+            self.fit,
+            self.transfer,
+            self.model_file,
+            self.brought,
+            self.compute,
+            self.features,
+            self.maps,
+            self.axes,
+            self.dossier,
+            self.human,
+            self.view,
+        )
         return [part for part in parts if part is not None]
 
-    def digest(self, *, command: str, data: str, threads: int, model: str = "", brought: str = "", base: str = "") -> str:
+    def digest(self, *, command: str, data: str, threads: int, model: str = "", brought: str = "", base: str = "", human: object = None) -> str:
         """Digest of what decides the content: where data and model come from does not count, what they hold does."""
         parts = {type(part).__name__: dataclasses.asdict(part) for part in self.sections}
         parts["DataConfig"] = {"sha256": data}
         parts["MapConfig"] = self.maps.content
         parts["ComputeConfig"] |= {"threads": threads}
+        del parts["HumanConfig"]
+        if human is not None:
+            parts["HumanConfig"] = {"content": human}
         if self.model_file:
             parts["ModelFileConfig"] = {"sha256": model, "pixel_range": self.model_file.pixel_range, "classes": self.model_file.classes}
         if self.brought:
@@ -138,8 +156,8 @@ class RunConfig:
 def read_run_config(run: Path, kind: str) -> RunConfig:
     """The settings that a run folder keeps of itself in config.toml; `kind` as in its manifest: "train", "train-and-export" or "export"."""
     parts: dict[str, Any] = {
-        "data": DataConfig, "features": FeatureConfig, "maps": MapConfig, "axes": AxisConfig, "dossier": DossierConfig, "view": ViewConfig,
-        "compute": ComputeConfig,
+        "data": DataConfig, "features": FeatureConfig, "maps": MapConfig, "axes": AxisConfig, "dossier": DossierConfig, "human": HumanConfig,
+        "view": ViewConfig, "compute": ComputeConfig,
         **({"model_file": ModelFileConfig, "brought": BroughtConfig} if kind == "export" else {"fit": FitConfig, "transfer": TransferConfig}),
     }  # fmt: skip
     values = read_toml(str(run / "config.toml"), {f.name for part in parts.values() for f in dataclasses.fields(part)})

@@ -21,8 +21,10 @@ from fmnist_viz.pipeline.folder import RunFolder
 
 if TYPE_CHECKING:
     from fmnist_viz.core.types import DataSet, LabeledImages
+    from fmnist_viz.pipeline.against import Opponent
     from fmnist_viz.pipeline.brought import Brought
     from fmnist_viz.pipeline.features import ModelFile
+    from fmnist_viz.pipeline.human import People
     from fmnist_viz.pipeline.transfer import FrozenBase
 
 
@@ -44,6 +46,8 @@ class Context:
     resume: bool = False  # go on with an unfinished training
     brought: Brought | None = None  # vectors and predictions made elsewhere
     base: FrozenBase | None = None  # of a transfer preset
+    against: Opponent | None = None  # a finished run that the report compares with
+    people: People | None = None  # what people answered
     seconds: dict[str, float] = field(default_factory=dict)
     memory: MemoryWatch = field(default_factory=MemoryWatch)
 

@@ -109,6 +109,8 @@ def begin_figures(ctx: Context, shown: Shown) -> Future[list[str]]:
         calibration=shown.calibration,
         dossiers=shown.dossiers,
         cards=shown.cards,
+        against=shown.against,
+        people=shown.people,
         images=shown.images,
         warnings=tuple(ctx.warnings),
     )
@@ -134,6 +136,8 @@ def publish_report(ctx: Context, shown: Shown, ready: Mapping[str, pd.DataFrame]
         ("data", f"{source.location} (SHA-256 of the decoded data {source.sha256})"),
         *((f"data note {i + 1}", note) for i, note in enumerate(source.notes)),
         *given_files(ctx),
+        *([("human labels", f"{ctx.people.file} (SHA-256 {ctx.people.sha256})")] if ctx.people else []),
+        *([("against", f"{ctx.against.run.name}, configuration {ctx.against.run.about.get('digest', '')}")] if ctx.against else []),
         ("threads", str(ctx.threads)),
         ("versions", ", ".join(f"{k} {v}" for k, v in versions().items())),
     ]
@@ -170,6 +174,8 @@ def publish_report(ctx: Context, shown: Shown, ready: Mapping[str, pd.DataFrame]
         dossiers=shown.dossiers,
         cards=shown.cards,
         issues=shown.issues,
+        against=shown.against,
+        people=shown.people,
     )
     with ctx.timed("report"):
         write_report(ctx.folder.path / "report.html", content)

@@ -47,6 +47,7 @@ def run_job(request: Request) -> Result:
         model=given.model.sha256 if given.model else "",
         brought=given.brought.sha256 if given.brought else "",
         base=given.base.weights.digest if given.base else "",
+        human=given.people.content if given.people and request.human is None else None,
     )
     path = request.out or default_folder(config, digest, fresh=request.fresh)
     folder = RunFolder(path)
@@ -71,7 +72,7 @@ def _make(request: Request, given: Given, folder: RunFolder, cache: Cache, diges
     with folder.open(digest=digest, overwrite=request.overwrite), scratch_folder(cache) as scratch, runner(apart=apart, remedy=remedy) as worker:
         ctx = Context(
             config, given.data, given.digests, cache, folder, worker, progress, threads, scratch, given.warnings, given.model,
-            request.resume, given.brought, given.base,
+            request.resume, given.brought, given.base, request.against, given.people,
         )  # fmt: skip
         begin(ctx, command=request.command, line=request.line, digest=digest)
         with ctx.memory:
@@ -87,12 +88,14 @@ def _train_only(ctx: Context, request: Request) -> None:
 
 
 def _whole(ctx: Context, request: Request) -> None:
+    from fmnist_viz.pipeline.against import with_against
     from fmnist_viz.pipeline.axes import axis_facts
     from fmnist_viz.pipeline.card import confusion_facts
     from fmnist_viz.pipeline.data_issues import data_issues
     from fmnist_viz.pipeline.dossier import with_dossiers
     from fmnist_viz.pipeline.features import look, publish_predictions
     from fmnist_viz.pipeline.film import begin_film, finish_film
+    from fmnist_viz.pipeline.human import with_people
     from fmnist_viz.pipeline.maps import Mapper
     from fmnist_viz.pipeline.snapshots import publish_snapshots
     from fmnist_viz.pipeline.units import load_weights
@@ -125,9 +128,10 @@ def _whole(ctx: Context, request: Request) -> None:
     film, no_film = finish_film(ctx, reel)
     shown = dataclasses.replace(shown, film=film, no_film=no_film)
     shown = with_dossiers(ctx, dataclasses.replace(shown, issues=data_issues(ctx, shown)), model)
+    shown = with_people(ctx, with_against(ctx, shown))
     ctx.folder.manifest.about["findings"] = dict([*confusion_facts(shown), *axis_facts(shown)])
     progress.say("writing figures, tables, the Projector folder and the report")
-    _export(ctx, shown, request.line, model)
+    _export(ctx, shown, request.line, model, report_only=request.report_only)
     publish_snapshots(ctx, entry)  # after the Projector folder: the page opens the run that began first
 
 
@@ -196,13 +200,17 @@ def _mapped(mapper: Mapper, images: LabeledImages, seen: Seen, weights: list[Wei
     )
 
 
-def _export(ctx: Context, shown: Shown, line: str, model: ModelFile | None) -> None:
+def _export(ctx: Context, shown: Shown, line: str, model: ModelFile | None, *, report_only: bool = False) -> None:
     """Everything that a person opens; the worker draws the figures meanwhile."""
     from fmnist_viz.pipeline import exports, pictures, tables
     from fmnist_viz.pipeline.projector import publish_projector
     from fmnist_viz.pipeline.projector_page import publish_page
 
     shots = pictures.begin_pictures(ctx, pictures.gather(ctx, shown, model))
+    if report_only:
+        ready = tables.tables(shown, left_out=ctx.brought.not_finite if ctx.brought else ())
+        tables.publish_tables(ctx, shown, ready)
+        return exports.publish_report(ctx, shown, ready, line, shots.result())
     drawn = exports.begin_figures(ctx, shown)
     exports.publish_maps(ctx, shown)
     ready = tables.tables(shown, left_out=ctx.brought.not_finite if ctx.brought else ())

@@ -40,6 +40,8 @@ def begin(ctx: Context, *, command: str, line: str, digest: str) -> None:
         "warnings": ctx.warnings,
         "model_file": ctx.model and {"file": ctx.model.path.name, "sha256": ctx.model.sha256, "trusted": ctx.model.trust},
         "brought": ctx.brought and ctx.brought.record,
+        "human_labels": ctx.people and ctx.people.record,
+        "against": ctx.against and {"run": ctx.against.run.name, "digest": ctx.against.run.about.get("digest", "")},
         "git": git_state(),
         "config": {type(s).__name__: dict(s.__dict__) for s in ctx.config.sections},
         "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),

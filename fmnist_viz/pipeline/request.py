@@ -14,11 +14,15 @@ from fmnist_viz.pipeline.classes import known_names, match_classes
 from fmnist_viz.pipeline.config import RunConfig
 from fmnist_viz.pipeline.context import mapped_images
 from fmnist_viz.pipeline.features import ModelFile
+from fmnist_viz.pipeline.human import read_people
 from fmnist_viz.pipeline.transfer import frozen_base, warning_of
 
 if TYPE_CHECKING:
+    from fmnist_viz.analysis.human_config import HumanConfig
     from fmnist_viz.core.types import DataSet
+    from fmnist_viz.pipeline.against import Opponent
     from fmnist_viz.pipeline.brought import Brought
+    from fmnist_viz.pipeline.human import People
     from fmnist_viz.pipeline.transfer import FrozenBase
 
 LOGS = Path("projector_logs")
@@ -40,6 +44,9 @@ class Request:
     again: bool = False  # write the exports again even where the run is finished
     allow_sample: bool = False  # go on with the shipped sample where Fashion-MNIST cannot be had
     progress: Progress = field(default_factory=Silent)
+    against: Opponent | None = None  # a finished run to compare with in the report
+    human: HumanConfig | None = None  # human labels for this report alone, where the run has none of its own
+    report_only: bool = False  # no figures, no Projector folder: a page is made elsewhere
     workers: bool = False  # a second process for UMAP; a script that sets it needs the `if __name__ == "__main__"` guard
 
 
@@ -63,6 +70,7 @@ class Given:
     brought: Brought | None
     base: FrozenBase | None
     warnings: list[str]
+    people: People | None = None
 
 
 def gather(request: Request, cache: Cache, threads: int) -> Given:
@@ -94,7 +102,8 @@ def gather(request: Request, cache: Cache, threads: int) -> Given:
         warnings.append(base.weights.warning)  # said on screen where the weights were found
     if model is not None:
         warn(warning_of(model.path))
-    return Given(data, digests, model, brought, base, warnings)
+    people = read_people(request.human or config.human, data, config.features.split, max_bytes=config.data.max_bytes)
+    return Given(data, digests, model, brought, base, warnings, people)
 
 
 def load_data(request: Request) -> tuple[DataSet, list[str]]:

@@ -9,12 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fmnist_viz.analysis.against import Against
 from fmnist_viz.analysis.axis import AxisPlane
 from fmnist_viz.analysis.calibration import Calibration
 from fmnist_viz.analysis.class_cards import ClassCards
 from fmnist_viz.analysis.confusion import Confusion
 from fmnist_viz.analysis.data_issues import DataIssues
 from fmnist_viz.analysis.dossier import Dossier
+from fmnist_viz.analysis.human import HumanConfusion
 from fmnist_viz.analysis.learning import Learning
 from fmnist_viz.analysis.overlap import Overlap
 from fmnist_viz.core.types import LabeledImages, Projection
@@ -56,6 +58,8 @@ class Shown:
     dossiers: tuple[Dossier, ...] = ()  # of the leading pairs of classes
     cards: ClassCards | None = None
     issues: DataIssues | None = None
+    against: Against | None = None  # another run on the same images
+    people: HumanConfusion | None = None  # what people answered
 
     @property
     def learning(self) -> Learning | None:

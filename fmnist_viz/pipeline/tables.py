@@ -83,6 +83,8 @@ def tables(shown: Shown, *, left_out: Sequence[tuple[str, str]] = ()) -> dict[st
         found["class_cards"] = shown.cards.frame()
     if shown.issues is not None:
         found |= shown.issues.frames()
+    for extra in (shown.against, shown.people):
+        found |= extra.frames() if extra is not None else {}
     found["layers"] = pd.DataFrame(layer_rows(shown), columns=["layer", "kind", "output", "parameters", "use"])
     if left_out:
         found["left_out"] = pd.DataFrame(left_out, columns=["sample_id", "representation"]).assign(reason="NaN or infinity")

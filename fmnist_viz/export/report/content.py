@@ -14,10 +14,12 @@ from fmnist_viz.core.types import LabeledImages, Predictions, Projection
 if TYPE_CHECKING:
     import pandas as pd
 
+    from fmnist_viz.analysis.against import Against
     from fmnist_viz.analysis.calibration import Calibration
     from fmnist_viz.analysis.class_cards import ClassCards
     from fmnist_viz.analysis.data_issues import DataIssues
     from fmnist_viz.analysis.dossier import Dossier
+    from fmnist_viz.analysis.human import HumanConfusion
     from fmnist_viz.display.film import FilmDisplay
     from fmnist_viz.display.ladder import LadderDisplay
     from fmnist_viz.export.pictures import Shot
@@ -61,6 +63,7 @@ class ReportContent:
     film : the epochs of the training one after the other;  no_film : why there are none, where that is to be said
     dossiers : of pairs of classes;  cards : of all classes; their rows are those of the images
     issues : what may be wrong with the data
+    against : another run on the same images;  people : what people answered; their rows are those of the images
 
     Raises
     ------
@@ -95,6 +98,8 @@ class ReportContent:
     dossiers: tuple[Dossier, ...] = ()
     cards: ClassCards | None = None
     issues: DataIssues | None = None
+    against: Against | None = None
+    people: HumanConfusion | None = None
 
     def __post_init__(self) -> None:
         if not len(self.images):

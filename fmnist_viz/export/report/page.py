@@ -13,6 +13,7 @@ from fmnist_viz.analysis.confusion import Confusion, confusion
 from fmnist_viz.core.palette import NEUTRAL, class_colors
 from fmnist_viz.core.store import write_file
 from fmnist_viz.export.document import environment
+from fmnist_viz.export.report.against import against_index, against_section
 from fmnist_viz.export.report.calibration import calibration_section
 from fmnist_viz.export.report.cards import card_section
 from fmnist_viz.export.report.content import ReportContent
@@ -21,6 +22,7 @@ from fmnist_viz.export.report.distortion import distortion_index
 from fmnist_viz.export.report.dossier import dossier_section
 from fmnist_viz.export.report.film import film_section
 from fmnist_viz.export.report.gallery import galleries
+from fmnist_viz.export.report.human import human_index, human_section
 from fmnist_viz.export.report.issues import issues_section
 from fmnist_viz.export.report.ladder import ladder_section
 from fmnist_viz.export.report.maptable import is_map_table, map_table
@@ -42,10 +44,10 @@ POLICY = (
     "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:; font-src data:; "
     "connect-src 'none'; base-uri 'none'; form-action 'none'"
 )
-STYLES = ("page", "matrix", "calibration", "issues", "filters", "card", "narrow", "print")
+STYLES = ("page", "matrix", "calibration", "issues", "against", "filters", "card", "narrow", "print")
 SCRIPTS = (
     *("data", "distortion", "tip", "map", "shapes", "reach", "names", "matrix", "filters", "selection", "wall", "download", "card", "places"),
-    *("search", "tables", "ladder", "film", "calibration", "issues", "dossier", "address", "page"),
+    *("search", "tables", "ladder", "film", "calibration", "issues", "dossier", "against", "address", "page"),
 )  # fmt: skip
 
 
@@ -72,8 +74,9 @@ def _context(content: ReportContent) -> dict[str, Any]:
     columns = map_columns(content)
     distortion = distortion_index(content)
     probabilities = probability_index(content.predictions)
+    compared = against_index(content.against), human_index(content.people)
     near = distortion["count"] if distortion["near"] else 0
-    sheets = thumbnail_sheets(content.images, sheet_room(content, columns, _size([distortion, probabilities])))
+    sheets = thumbnail_sheets(content.images, sheet_room(content, columns, _size([distortion, probabilities, *compared])))
     return {
         "content": content,
         "title": content.title,
@@ -87,6 +90,8 @@ def _context(content: ReportContent) -> dict[str, Any]:
             "distortion": distortion,
             "probabilities": probabilities,
             "matrix": matrix_data(counted),
+            "against": compared[0],
+            "people": compared[1],
         },
         "sections": sections,
         "summary": summary(content, counted),
@@ -105,6 +110,8 @@ def _context(content: ReportContent) -> dict[str, Any]:
         "film": film_section(content.film, content.images),
         "dossiers": dossier_section(content),
         "cards": card_section(content),
+        "against": against_section(content.against, content.class_names),
+        "people": human_section(content.people, content.class_names),
         "galleries": galleries(content.pictures),
         "neutral": NEUTRAL,
         "no_favourite": any((np.asarray(favoured) < 0).any() for favoured in content.weight_classes.values()),

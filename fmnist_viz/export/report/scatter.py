@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fmnist_viz.core.palette import NEUTRAL, WRONG, class_colors
+from fmnist_viz.export.report.against import COLORS
 from fmnist_viz.export.report.content import ReportContent, aligned
 from fmnist_viz.projection.caption import METHOD_NAMES, parameter_text, reading, score_text
 
@@ -49,6 +50,8 @@ def color_columns(content: ReportContent) -> dict[str, NDArray[np.uint32]]:
         columns |= {"color_prediction": palette[p.y_pred], "color_correct": _packed(list(RIGHT_OR_WRONG))[(~p.correct).astype(int)]}
         if p.has_proba:
             columns["color_confidence"] = _ramp(p.confidence)
+    if content.against is not None:
+        columns["color_against"] = _packed([*COLORS, NEUTRAL])[content.against.status]  # -1, not compared, is the last
     if content.distortions:
         columns["color_distortion"] = np.zeros(len(content.images), np.uint32)  # each map has its own: the page's script fills it in
     return columns

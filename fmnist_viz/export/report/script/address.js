@@ -55,6 +55,7 @@ function viewText() {
   put("right", filters.right);
   put("confidence", `${filters.low}-${filters.high}`, "0-100");
   put("split", filters.split);
+  put("against", filters.against);
   if (selection.cell) put("cell", selection.cell.join("."));
   else if (selection.asked.length) put("rows", packRows(selection.asked));
   put("card", card.row === null ? "" : data.ids[card.row]);
@@ -89,7 +90,7 @@ function applyView(text) {
   showRings(get("rings") === "1" && predicted);
   shapeMap(get("shapes") === "1");
   const [, low, high] = /^(\d{1,3}(?:\.\d{1,3})?)-(\d{1,3}(?:\.\d{1,3})?)$/.exec(get("confidence")) ?? ["", "0", "100"];
-  setFilters({truth: numbers("true"), taken: numbers("predicted"), right: get("right"), low: Number(low), high: Number(high), split: get("split")});
+  setFilters({truth: numbers("true"), taken: numbers("predicted"), right: get("right"), low: Number(low), high: Number(high), split: get("split"), against: get("against")});
   const cell = numbers("cell");
   if (predicted && cell.length === 2 && cell.every((k) => k < classCount)) selectCell(...cell);
   else { const rows = view.has("rows") ? unpackRows(get("rows")) : []; selectRows(rows, rows.length ? "As the address says." : "", null); }

@@ -46,7 +46,8 @@ function fillCard() {
   byId("card-facts").replaceChildren(
     ...fact("true", swatch(data.labels[i]), " ", bdi(data.labels[i])),
     ...(predicted ? fact("predicted", swatch(data.predictions[i]), " ", bdi(data.predictions[i]), wrong(i) ? " ✗ wrong" : " ✓ right") : []),
-    ...(sure ? [...fact("confidence", `${percent(data.confidence[i])} %`), ...fact("margin", data.margin[i].toFixed(3).replace("-", "−"))] : []), ...local);
+    ...(sure ? [...fact("confidence", `${percent(data.confidence[i])} %`), ...fact("margin", data.margin[i].toFixed(3).replace("-", "−"))] : []), ...local,
+    ...comparedFacts(i).flatMap(([what, words]) => fact(what, ...words)));
   fillBars(i);
   fillNear();
   fillPlaces(i);
@@ -80,7 +81,7 @@ function fillNear() {
   byId("card-neighbours").hidden = !data.representations.length;
   byId("card-near").replaceChildren(...rows.map((j, k) => thumbnail(j, 56, k === 0)));
   if (!rows.length) return void (words.textContent = "The page holds no neighbours in this layer.");
-  const same = rows.filter((j) => data.labels[j] === data.labels[i]).length, held = data.distortion.held[name];
+  const same = rows.filter((j) => data.labels[j] === data.labels[i]).length, held = entryOf(data.distortion.held, name);
   words.replaceChildren(`Nearest first; ${same} of ${rows.length} are `, bdi(data.labels[i]), held ? `. Sought among reduced vectors: ${percent(held, 0)} % of the true ones are found.` : ".");
 }
 

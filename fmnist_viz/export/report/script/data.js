@@ -11,6 +11,9 @@ for (let i = 0; i < total; i++) {
   if (predicted) counts[data.labels[i]][data.predictions[i]]++;
 }
 
+// What is kept under a foreign name: a layer may be called "constructor", which every object has.
+const entryOf = (kept, name) => (Object.hasOwn(kept, name) ? kept[name] : undefined);
+
 const byId = (id) => document.getElementById(id);
 const wrong = (i) => predicted && data.labels[i] !== data.predictions[i];
 const number = (value) => value.toLocaleString("en-US");

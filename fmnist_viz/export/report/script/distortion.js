@@ -9,7 +9,7 @@ function bytesOf(text) {
 
 // How the points of the shown map are distorted, or null where that is not known.
 function localOf(representation, method) {
-  const found = data.distortion.maps[representation]?.[method];
+  const found = entryOf(data.distortion.maps, representation)?.[method];
   if (!found) return null;
   const counts = bytesOf(found.counts);
   return {k: found.k, wide: found.wide, missing: (i) => counts[i] >> 4, false: (i) => counts[i] & 15,
@@ -19,8 +19,9 @@ function localOf(representation, method) {
 // Numbers of point i's nearest in the representation.
 function nearOf(representation, i) {
   const {near, count, width} = data.distortion;
-  if (!near[representation]) return [];
-  const bytes = bytesOf(near[representation]), view = new DataView(bytes.buffer);
+  const text = entryOf(near, representation);
+  if (!text) return [];
+  const bytes = bytesOf(text), view = new DataView(bytes.buffer);
   return Array.from({length: count}, (_, k) => width === 2 ? view.getUint16((i * count + k) * 2, true) : view.getUint32((i * count + k) * 4, true));
 }
 

@@ -15,6 +15,7 @@ function exportColumns() {
     ["label", (i) => data.labels[i]],
     ...(predicted ? [["prediction", (i) => data.predictions[i]], ["correct", (i) => (wrong(i) ? "False" : "True")]] : []),
     ...(sure ? data.classes.map((name, k) => [`p_${name}`, (i) => chance(i, k)]) : []),
+    ...(data.against ? [["against", (i) => statusWords(i)], ["against_predicted", (i) => data.classes[data.against.predictions[i]] ?? ""]] : []),
     ["map", () => (shown ? `${layer}, ${data.methodNames[data.methods.indexOf(map.method)]}` : "")], ["x", place(0)], ["y", place(1)],
     ["selected_by", () => selection.what], ["filters", () => filterWords()],
   ];

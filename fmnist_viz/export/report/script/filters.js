@@ -1,5 +1,5 @@
 // Filters: any of the values chosen for one thing will do, and all things together must hold. What does not pass stays on the map in grey.
-const noFilters = () => ({truth: [], taken: [], right: "", low: 0, high: 100, split: ""});
+const noFilters = () => ({truth: [], taken: [], right: "", low: 0, high: 100, split: "", against: ""});
 const filters = {...noFilters(), keep: null, count: total};
 const splitOf = (i) => data.ids[i].slice(0, Math.max(0, data.ids[i].lastIndexOf("/")));
 const keeps = (i) => !filters.keep || filters.keep[i] === 1;
@@ -11,6 +11,7 @@ function activeFilters() {
   for (const k of filters.taken) out.push({words: ["predicted: ", bdi(k)], off: {taken: without(filters.taken, k)}});
   if (filters.right) out.push({words: [filters.right], off: {right: ""}});
   if (filters.low > 0 || filters.high < 100) out.push({words: [`confidence ${filters.low}–${filters.high} %`], off: {low: 0, high: 100}});
+  if (filters.against) out.push({words: [`against ${data.against.name}: ${filters.against}`], off: {against: ""}});
   if (filters.split) out.push({words: ["split: ", element("bdi", {}, filters.split)], off: {split: ""}});
   return out;
 }
@@ -18,7 +19,7 @@ function activeFilters() {
 const filterWords = () => activeFilters().map(({words}) => words.map((part) => part.textContent ?? part).join("")).join("; ");
 
 function computeKept() {
-  const {right, low, high, split} = filters, truth = new Set(filters.truth), taken = new Set(filters.taken);
+  const {right, low, high, split, against} = filters, truth = new Set(filters.truth), taken = new Set(filters.taken);
   filters.keep = activeFilters().length ? new Uint8Array(total) : null;
   filters.count = total;
   if (!filters.keep) return;
@@ -27,6 +28,7 @@ function computeKept() {
     if (truth.size && !truth.has(data.labels[i]) || taken.size && !taken.has(data.predictions[i])) continue;
     if (right && wrong(i) !== (right === "wrong")) continue;
     if (sure && (data.confidence[i] * 100 < low - 1e-9 || data.confidence[i] * 100 > high + 1e-9)) continue;
+    if (against && data.against.words[data.against.status[i]] !== against) continue;
     if (split && splitOf(i) !== split) continue;
     filters.keep[i] = 1;
     filters.count++;
@@ -42,6 +44,7 @@ function setFilters(given) {
   if ("right" in given) filters.right = predicted && ["right", "wrong"].includes(given.right) ? given.right : "";
   if ("low" in given) filters.low = sure ? share(given.low, 0) : 0;
   if ("high" in given) filters.high = sure ? share(given.high, 100) : 100;
+  if ("against" in given) filters.against = data.against?.words.includes(given.against) ? given.against : "";
   if ("split" in given) filters.split = [...byId("filter-split").options].some((option) => option.value === given.split) ? given.split : "";
   computeKept();
   const kept = [], rest = [];
@@ -72,6 +75,7 @@ function showFilters() {
     for (const option of byId(id).options) option.disabled = option.value !== "" && chosen.includes(Number(option.value));
   byId("filter-right").value = filters.right;
   byId("filter-split").value = filters.split;
+  byId("filter-against").value = filters.against;
   byId("filter-low").value = filters.low;
   byId("filter-high").value = filters.high;
 }
@@ -83,6 +87,7 @@ function bindFilters() {
     if (value !== "") setFilters({[kind]: [...filters[kind], Number(value)]});
   });
   byId("filter-right").addEventListener("change", (event) => setFilters({right: event.target.value}));
+  byId("filter-against").addEventListener("change", (event) => setFilters({against: event.target.value}));
   byId("filter-split").addEventListener("change", (event) => setFilters({split: event.target.value}));
   for (const id of ["filter-low", "filter-high"]) byId(id).addEventListener("change", () => {
     const [low, high] = ["filter-low", "filter-high"].map((name) => byId(name).value === "" ? NaN : Number(byId(name).value));

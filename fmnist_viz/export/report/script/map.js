@@ -60,9 +60,10 @@ function colorMap(by) {
   if (map.shaped) shapeMap();
   saveView();
   const legend = byId("legend"), chip = (color, text, shape = 0) => { const i = element("i", {"data-shape": shape}); i.style.background = color; return element("span", {class: "chip"}, i, text); };
-  legend.hidden = !["correct", "confidence", "distortion"].includes(by);
+  legend.hidden = !["correct", "confidence", "distortion", "against"].includes(by);
   if (by === "distortion") legend.replaceChildren(distortionKey());
   if (by === "correct") legend.replaceChildren(chip(data.rightOrWrong[0], "right"), chip(data.rightOrWrong[1], "wrong", 2));
+  if (by === "against") legend.replaceChildren(...data.against.words.map((words, k) => chip(data.against.colors[k], words, k)));
   if (by === "confidence") legend.replaceChildren("confidence", element("span", {class: "scale"}, element("i", {class: "ramp"}),
     element("span", {class: "ticks"}, ...["0", "0.5", "1"].map((text) => element("span", {}, text)))));
 }

@@ -82,6 +82,8 @@ async function start() {
   bindCalibration();
   bindIssues();
   bindDossiers();
+  bindAgainst();
+  bindPeople();
   colorMap("class");
   showMap(Math.max(0, data.representations.length - 1));
   selectionChanged([]);

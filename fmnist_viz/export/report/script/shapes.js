@@ -5,7 +5,7 @@ function shapeMap(on = byId("shapes").checked) {
   byId("shapes").checked = on;
   map.shaped = on;
   document.documentElement.toggleAttribute("data-shapes", on);
-  const of = map.by === "prediction" ? data.predictions : map.by === "correct" ? data.labels.map((_, i) => (wrong(i) ? 2 : 0)) : data.labels, name = `shape_${map.by}`;
+  const of = map.by === "prediction" ? data.predictions : map.by === "against" ? data.against.status.map((k) => Math.max(k, 0)) : map.by === "correct" ? data.labels.map((_, i) => (wrong(i) ? 2 : 0)) : data.labels, name = `shape_${map.by}`;
   if (on && !(name in map.source.data)) map.source.data[name] = of.map((k) => SHAPES[k % SHAPES.length]);
   for (const glyph of map.dots) {
     map.sizes ??= new Map();
