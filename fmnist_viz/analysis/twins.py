@@ -109,7 +109,11 @@ def _near(images: NDArray[np.uint8], rows: NDArray[np.int64]) -> tuple[NDArray[n
         return np.zeros((0, 2), np.int64), np.zeros(0)
     X -= X.mean(axis=0)
     sample = X[np.random.default_rng(0).choice(len(X), min(SAMPLE, len(X)), replace=False)]
-    low = X @ np.linalg.eigh(sample.T @ sample)[1][:, : -PIVOTS - 1 : -1]
+    from sklearn.utils.extmath import randomized_svd
+
+    # any orthonormal directions are right, good ones leave fewer pairs; exact ones of large pictures would take minutes
+    directions = randomized_svd(sample, min(PIVOTS, *sample.shape), n_iter=2, random_state=0)[2]
+    low = X @ directions.T.astype(np.float32)
     order = np.argsort(low[:, 0], kind="stable")
     a, b = _close(low[order], reach[order])
     a, b = rows[order[a]], rows[order[b]]
