@@ -6,6 +6,7 @@ import contextlib
 import io
 import os
 import re
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -48,7 +49,14 @@ def environment(home: Path, **more: str) -> dict[str, str]:
 
 def start(cwd: Path, *argv: str, **more: str) -> subprocess.Popen[str]:
     """Begin the command in `cwd`, with a home folder beside it."""
-    return subprocess.Popen([PROGRAM, *argv], cwd=cwd, env=environment(cwd / "home", **more), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        [PROGRAM, *argv], cwd=cwd, env=environment(cwd / "home", **more), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=_heed_interrupts
+    )
+
+
+def _heed_interrupts() -> None:
+    """A shell without job control starts what runs in its background with interrupts ignored, and that would be handed down."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def run(cwd: Path, *argv: str, timeout: float = 240, **more: str) -> Done:

@@ -524,6 +524,7 @@ def test_what_the_main_job_says(run_folder: MadeRun) -> None:
         "epoch 1/1: ",
         "features of 1,500",
         "maps of ",
+        "maps: ",  # how far they are, where they take long
         "the layer ladder of ",
         "the epoch film of 2 looks",
         "looking for twins",
