@@ -17,7 +17,9 @@ from fmnist_viz.projection.basis import basis
 from fmnist_viz.projection.caption import parameter_text
 from fmnist_viz.projection.config import QUALITIES, MapConfig, Quality
 from fmnist_viz.projection.grid import read_grid
-from fmnist_viz.projection.project import layout, project
+from fmnist_viz.projection.ladder import next_map
+from fmnist_viz.projection.project import initial_coords, layout, project
+from fmnist_viz.projection.umap import umap
 
 LABELS = np.repeat(np.arange(3), 40)
 BASE = basis(representation(np.random.default_rng(0).normal(scale=4, size=(3, 8))[LABELS] + np.random.default_rng(1).normal(size=(120, 8))))
@@ -32,10 +34,10 @@ def digest_of(maps: MapConfig) -> str:
 def test_a_quality_is_computed_with_its_numbers_and_says_so(quality: str) -> None:
     config = MapConfig(quality=quality)
     ids = np.arange(len(LABELS)).astype(str)
-    tsne, umap = (project(BASE, GRAPH, method, sample_ids=ids, config=config, seed=0, threads=1) for method in ("tsne", "umap"))
-    assert (tsne.parameters["n_iter"], umap.parameters["n_epochs"]) == (QUALITIES[quality].n_iter, QUALITIES[quality].umap_epochs)
+    tsne, flat = (project(BASE, GRAPH, method, sample_ids=ids, config=config, seed=0, threads=1) for method in ("tsne", "umap"))
+    assert (tsne.parameters["n_iter"], flat.parameters["n_epochs"]) == (QUALITIES[quality].n_iter, QUALITIES[quality].umap_epochs)
     assert f"{QUALITIES[quality].n_iter} iterations" in parameter_text(tsne)
-    assert f"{QUALITIES[quality].umap_epochs} epochs" in parameter_text(umap)
+    assert f"{QUALITIES[quality].umap_epochs} epochs" in parameter_text(flat)
 
 
 @pytest.mark.parametrize("method", ["tsne", "umap"])
@@ -95,3 +97,19 @@ def test_best_takes_the_finer_library_where_there_are_many_points(monkeypatch: p
     monkeypatch.setitem(config_module.QUALITIES, "best", Quality(250, 11, fine_from=len(LABELS)))
     used = {n: layout(BASE, GRAPH, "tsne", config=MapConfig(quality=n, n_iter=250), seed=0, threads=1)[1]["implementation"] for n in ("balanced", "best")}
     assert used["balanced"].startswith("scikit-learn-intelex") and used["best"].startswith("openTSNE")
+
+
+@pytest.mark.parametrize("quality", QUALITIES)
+def test_maps_that_follow_each_other_take_its_numbers_too(quality: str) -> None:
+    """A setting that is 0, "as the quality says", must never reach the library as no epoch at all: the start would come back as the map."""
+    ids = np.arange(len(LABELS)).astype(str)
+    made = next_map(BASE, None, ids, config=MapConfig(quality=quality), seed=0, threads=1, method="umap", before="the look before")
+    assert made.parameters["n_epochs"] == QUALITIES[quality].umap_epochs
+    start = initial_coords(BASE, 2, seed=0)
+    alike = np.abs(np.corrcoef(made.coords.T, start.T)[:2, 2:]).max(axis=1)
+    assert (alike < 0.999).any()
+
+
+def test_no_epoch_at_all_is_no_map() -> None:
+    with pytest.raises(ValueError, match="n_epochs = 0"):
+        umap(GRAPH, initial_coords(BASE, 2, seed=0), n_neighbors=15, min_dist=0.1, n_epochs=0, seed=0)

@@ -216,7 +216,7 @@ def _cached(taken: Takes, config: MapConfig, seed: int, threads: int, cache: Cac
 
 def _key(taken: Takes, method: str, config: MapConfig, seed: int, threads: int) -> dict[str, Any]:
     own = {"tsne": {"perplexity": config.perplexity}}
-    own["umap"] = {"n_neighbors": config.n_neighbors, "min_dist": config.min_dist, "epochs": config.umap_epochs}
+    own["umap"] = {"n_neighbors": config.n_neighbors, "min_dist": config.min_dist, "epochs": config.epochs}
     content = hashlib.sha256(taken.labels.tobytes() + str([(r.epoch, r.penultimate.shape, r.logits.shape) for r in taken.recorded]).encode())
     for r in taken.recorded:
         content.update(np.ascontiguousarray(r.penultimate).data)

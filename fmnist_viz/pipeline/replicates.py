@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
@@ -156,8 +155,8 @@ class Replicates:
         return self.cache is not None and self.cache.has("stability", self._key(method, plan))
 
     def _key(self, method: str, plan: Plan) -> dict[str, Any]:
-        own = {"tsne": ("perplexity", "n_iter"), "umap": ("n_neighbors", "min_dist", "umap_epochs"), "pca": ()}[method]
-        config = dataclasses.asdict(plan.config)
+        own = {"tsne": ("perplexity", "n_iter", "fine_from"), "umap": ("n_neighbors", "min_dist", "umap_epochs"), "pca": ()}[method]
+        config = plan.config.content
         return {
             "code": code_digest(without=LOOKING_ON),
             "source": self.source.key,

@@ -77,7 +77,7 @@ def _tsne(base: Basis, last: NDArray[np.float32] | None, config: MapConfig, seed
 
 def _umap(base: Basis, last: NDArray[np.float32] | None, config: MapConfig, seed: int, threads: int) -> tuple[NDArray[np.float32], dict[str, Any]]:
     k = min(config.n_neighbors, len(base.X) - 1)
-    how: dict[str, Any] = {"n_neighbors": k, "min_dist": config.min_dist, "n_epochs": config.umap_epochs}
+    how: dict[str, Any] = {"n_neighbors": k, "min_dist": config.min_dist, "n_epochs": config.epochs}
     start = initial_coords(base, 2, seed=seed) if last is None else last
     coords, more = umap(exact_graph(base.X, k, metric=base.metric), start, seed=seed, **how)
     return coords, {**how, **more}

@@ -37,6 +37,8 @@ def umap(
     ----------
     L. McInnes, J. Healy, J. Melville (2018), UMAP: Uniform manifold approximation and projection. arXiv 1802.03426.
     """
+    if n_epochs < 1:
+        raise ValueError(f"n_epochs = {n_epochs}: the start would come back as the map")
     library = load_umap()
     indices, distances = graph.with_self(n_neighbors)  # copies: the library writes into what it is given
     random = np.random.RandomState(seed)
