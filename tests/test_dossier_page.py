@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from planted_dossier import NAMES, built
+from quiet_page import quiet_page
 
 from fmnist_viz.analysis.class_cards import class_cards
 from fmnist_viz.analysis.dossier import Dossier
@@ -38,19 +37,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Dossier, Predi
 
 @pytest.fixture(scope="module")
 def page(made: tuple[Path, Dossier, Predictions]) -> Iterator[Any]:
-    sync_api = pytest.importorskip("playwright.sync_api")
-    with sync_api.sync_playwright() as p:
-        browser = p.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"])
-        page = browser.new_page(viewport={"width": 1280, "height": 800})
-        page.faults = []
-        page.route(re.compile("^(?!file:|blob:|data:)"), lambda route: (page.faults.append(route.request.url), route.abort()))
-        page.on("console", lambda m: page.faults.append(m.text) if m.type in ("error", "warning") else None)
-        page.on("pageerror", lambda e: page.faults.append(str(e)))
-        page.goto(made[0].as_uri())
-        page.wait_for_selector("html[data-ready=yes]", state="attached", timeout=60_000)
+    with quiet_page(made[0]) as page:
         yield page
-        assert not page.faults
-        browser.close()
 
 
 def test_a_wall_holds_exactly_the_mistakes_of_its_direction_from_barely_to_confidently(page: Any, made: tuple[Path, Dossier, Predictions]) -> None:

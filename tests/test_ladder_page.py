@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from quiet_page import quiet_page
 
 import fmnist_viz
 from fmnist_viz.core.types import LabeledImages, Source
@@ -45,19 +45,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[LadderDisplay, Path]
 
 @pytest.fixture(scope="module")
 def page(made: tuple[LadderDisplay, Path]) -> Iterator[Any]:
-    sync_api = pytest.importorskip("playwright.sync_api")
-    with sync_api.sync_playwright() as p:
-        browser = p.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"])
-        page = browser.new_page(viewport={"width": 1280, "height": 800}, reduced_motion="reduce")
-        page.faults = []
-        page.route(re.compile("^(?!file:|blob:|data:)"), lambda route: (page.faults.append(route.request.url), route.abort()))
-        page.on("console", lambda m: page.faults.append(m.text) if m.type in ("error", "warning") else None)
-        page.on("pageerror", lambda e: page.faults.append(str(e)))
-        page.goto(made[1].as_uri())
-        page.wait_for_selector("html[data-ready=yes]", state="attached", timeout=20_000)
+    with quiet_page(made[1], reduced_motion="reduce") as page:
         yield page
-        assert not page.faults
-        browser.close()
 
 
 def move(page: Any, at: float) -> np.ndarray[Any, Any]:

@@ -35,7 +35,7 @@ def _rates(d: Dossier, f: dict[str, Fact]) -> Iterator[str]:
     test = f["both rates equal"]
     if test.value == test.value:
         more = a if d.directions[0].rate[0] > d.directions[1].rate[0] else b
-        verdict = f"more often {more} is the one mistaken" if test.value < LEVEL else "the two rates do not differ clearly"
+        verdict = f"it is more often {more} that is mistaken" if test.value < LEVEL else "the two rates do not differ clearly"
         yield f"By Fisher's exact test {verdict} ({test.short}, this pair alone)."
     if "narrow mistakes: count" in f:
         yield (

@@ -1,5 +1,5 @@
 // The epoch film: the slider lies between two epochs, and every point of every view at the same share of its way.
-const reel = {at: 0, pair: null, frame: 0};
+const reel = {at: 0, pair: null, frame: 0, play: "film-play", move: moveFilm};
 
 function bindFilm() {
   if (!byId("film-data")) return;
@@ -14,14 +14,14 @@ function bindFilm() {
   reel.order = [...reel.rows.keys()].sort((i, j) => (i * 7919) % 10007 - (j * 7919) % 10007 || i - j);
   reel.canvases = [...byId("film").querySelectorAll("canvas")];
   const slider = byId("film-slider"), last = e - 1;
-  slider.addEventListener("input", () => { stopFilm(); moveFilm(Number(slider.value)); });
+  slider.addEventListener("input", () => { rest(reel); moveFilm(Number(slider.value)); });
   slider.addEventListener("keydown", (event) => {
     const to = {ArrowRight: Math.floor(reel.at + 1), ArrowUp: Math.floor(reel.at + 1), ArrowLeft: Math.ceil(reel.at - 1), ArrowDown: Math.ceil(reel.at - 1), Home: 0, End: last}[event.key];
     if (to === undefined) return;
     event.preventDefault();
-    glideFilm(Math.min(Math.max(to, 0), last));
+    glide(reel, Math.min(Math.max(to, 0), last));
   });
-  for (const tick of byId("film-ticks").children) tick.addEventListener("click", () => glideFilm(Number(tick.dataset.epoch)));
+  for (const tick of byId("film-ticks").children) tick.addEventListener("click", () => glide(reel, Number(tick.dataset.epoch)));
   byId("film-play").addEventListener("click", playFilm);
   byId("film-wrong").addEventListener("change", drawFilm);
   for (const canvas of reel.canvases) {
@@ -52,31 +52,9 @@ function moveFilm(at) {
 // About a second from epoch to epoch. For those who asked their system for less motion each press goes one epoch on, at once.
 function playFilm() {
   const last = reel.epochs.length - 1, done = reel.at > last - 0.01;
-  if (reel.frame) return stopFilm();
+  if (reel.frame) return rest(reel);
   if (matchMedia("(prefers-reduced-motion: reduce)").matches) return moveFilm(done ? 0 : Math.floor(reel.at + 1));
-  glideFilm(last, done ? 0 : reel.at);
-}
-
-function glideFilm(to, from = reel.at) {
-  stopFilm();
-  if (matchMedia("(prefers-reduced-motion: reduce)").matches) return moveFilm(to);
-  byId("film-play").textContent = "■ Stop";
-  let at = from, before = null;
-  const way = Math.sign(to - from);
-  const step = (now) => {
-    at += before === null ? 0 : way * 0.9 * Math.min(now - before, 100) / 1000;
-    before = now;
-    if ((to - at) * way <= 0) { stopFilm(); return moveFilm(to); }
-    moveFilm(at);
-    reel.frame = requestAnimationFrame(step);
-  };
-  reel.frame = requestAnimationFrame(step);
-}
-
-function stopFilm() {
-  cancelAnimationFrame(reel.frame);
-  reel.frame = 0;
-  byId("film-play").textContent = "▶ Play";
+  glide(reel, last, done ? 0 : reel.at);
 }
 
 // Where point i is now in a view, in px of a canvas of that side. A straight way at an even pace: in the linear views that is the truth of mixed outputs.

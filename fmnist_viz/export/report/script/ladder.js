@@ -1,5 +1,5 @@
 // The layer ladder: the slider lies between two layers, and every point at the same share of its way. A canvas, redrawn as a whole.
-const ladder = {at: 0, pair: null, frame: 0};
+const ladder = {at: 0, pair: null, frame: 0, play: "ladder-play", move: moveLadder};
 
 function bindLadder() {
   if (!byId("ladder")) return;
@@ -11,15 +11,15 @@ function bindLadder() {
   // in a random but fixed order: the last class must not lie on all others
   ladder.order = [...ladder.rows.keys()].sort((i, j) => (i * 7919) % 10007 - (j * 7919) % 10007 || i - j);
   const slider = byId("ladder-slider");
-  slider.addEventListener("input", () => { stopLadder(); moveLadder(Number(slider.value)); });
+  slider.addEventListener("input", () => { rest(ladder); moveLadder(Number(slider.value)); });
   slider.addEventListener("keydown", (event) => {
     const step = {ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1}[event.key];
     if (!step) return;
     event.preventDefault();
-    glideLadder(Math.min(Math.max(Math.round(ladder.at) + step, 0), ladder.layers.length - 1));
+    glide(ladder, Math.min(Math.max(Math.round(ladder.at) + step, 0), ladder.layers.length - 1));
   });
-  for (const tick of byId("ladder-ticks").children) tick.addEventListener("click", () => glideLadder(Number(tick.dataset.layer)));
-  byId("ladder-play").addEventListener("click", () => ladder.frame ? stopLadder() : glideLadder(ladder.layers.length - 1, ladder.at > ladder.layers.length - 1.01 ? 0 : ladder.at));
+  for (const tick of byId("ladder-ticks").children) tick.addEventListener("click", () => glide(ladder, Number(tick.dataset.layer)));
+  byId("ladder-play").addEventListener("click", () => ladder.frame ? rest(ladder) : glide(ladder, ladder.layers.length - 1, ladder.at > ladder.layers.length - 1.01 ? 0 : ladder.at));
   const canvas = byId("ladder-canvas");
   canvas.addEventListener("pointermove", (event) => hoverLadder(event));
   canvas.addEventListener("pointerleave", hideTip);
@@ -43,29 +43,6 @@ function moveLadder(at) {
   byId("ladder-layer").replaceChildren(element("bdi", {}, layer.name));
   byId("ladder-facts").replaceChildren(...(layer.facts.length ? layer.facts : [["nothing measured", layer.note]]).flatMap(([what, value]) => [element("dt", {}, what), element("dd", {}, value)]));
   drawLadder();
-}
-
-// About a second from layer to layer; at once for those who asked their system for less motion.
-function glideLadder(to, from = ladder.at) {
-  stopLadder();
-  if (matchMedia("(prefers-reduced-motion: reduce)").matches) return moveLadder(to);
-  byId("ladder-play").textContent = "■ Stop";
-  let at = from, before = null;
-  const rate = 0.9, way = Math.sign(to - from);
-  const step = (now) => {
-    at += before === null ? 0 : way * rate * Math.min(now - before, 100) / 1000;
-    before = now;
-    if ((to - at) * way <= 0) { stopLadder(); return moveLadder(to); }
-    moveLadder(at);
-    ladder.frame = requestAnimationFrame(step);
-  };
-  ladder.frame = requestAnimationFrame(step);
-}
-
-function stopLadder() {
-  cancelAnimationFrame(ladder.frame);
-  ladder.frame = 0;
-  byId("ladder-play").textContent = "▶ Play";
 }
 
 // Where point i is now, in px of a canvas of that side; steps are eased, so that points rest at the layers.
