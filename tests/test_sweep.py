@@ -19,7 +19,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from projector_page import tensorboard
 
-from fmnist_viz.analysis.sweep import Trial, changes, holm, paired, table
+from fmnist_viz.analysis.significance import holm
+from fmnist_viz.analysis.sweep import Trial, changes, paired, table
 from fmnist_viz.core.errors import UsageError, VizError
 from fmnist_viz.display.sweep import SweepDisplay
 from fmnist_viz.export.sweep import SweepContent, markdown, page

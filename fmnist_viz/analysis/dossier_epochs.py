@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fmnist_viz.analysis.class_pairs import LEAST, MARGIN
-from fmnist_viz.analysis.comparison import LEVEL, holm, mcnemar
+from fmnist_viz.analysis.comparison import mcnemar
+from fmnist_viz.analysis.significance import LEVEL, holm
 from fmnist_viz.core.intervals import wilson
 
 METHOD = "the model's own logits of the two classes; McNemar against the last epoch, Holm over epochs, at least 1 point below"

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fmnist_viz.analysis.comparison import LEVEL, holm, mcnemar
+from fmnist_viz.analysis.comparison import mcnemar
 from fmnist_viz.analysis.confusion import confusion_counts
 from fmnist_viz.analysis.forgetting import ALWAYS, FORGOTTEN, NEVER, STATES, Forgetting
+from fmnist_viz.analysis.significance import LEVEL, holm
 from fmnist_viz.core.intervals import wilson
 from fmnist_viz.core.types import ids_array, read_only
 

@@ -9,17 +9,17 @@ LEVEL = 0.05  # of every statement "significant"
 
 
 def holm(p: ArrayLike) -> NDArray[np.float64]:
-    """p values adjusted so that the chance of any false statement stays below the level.
+    """p values adjusted so that the chance of any false statement stays below the level; NaN stays NaN and does not count.
 
     References
     ----------
     S. Holm (1979), A simple sequentially rejective multiple test procedure. Scandinavian Journal of Statistics 6, 65-70.
     """
     values = np.asarray(p, np.float64)
-    order = np.argsort(values, kind="stable")
-    steps = np.maximum.accumulate(values[order] * np.arange(len(values), 0, -1))
-    out = np.empty(len(values))
-    out[order] = np.minimum(steps, 1.0)
+    known = np.flatnonzero(~np.isnan(values))
+    order = known[np.argsort(values[known], kind="stable")]
+    out = np.full(len(values), np.nan)
+    out[order] = np.minimum(np.maximum.accumulate(values[order] * np.arange(len(order), 0, -1)), 1.0)
     return out
 
 

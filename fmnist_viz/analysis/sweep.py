@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fmnist_viz.analysis.significance import LEVEL, holm
+
 if TYPE_CHECKING:
     import pandas as pd
 
-LEVEL = 0.05
 METHOD = (
     "mean of the differences by seed with Student's 95 % interval over the seeds. Helps, hurts: p < 0.05 in the paired t test, adjusted after Holm (1979) over "
     "all variants; may help, may hurt: only before the adjustment"
@@ -100,16 +101,6 @@ def paired(differences: Sequence[float]) -> tuple[float, float, float, float]:
     return mean, float(interval.low), float(interval.high), float(tested.pvalue)
 
 
-def holm(p: Sequence[float]) -> list[float]:
-    """p-values adjusted after Holm, in their order; NaN stays NaN and does not count."""
-    known = sorted((value, i) for i, value in enumerate(p) if value == value)
-    out, highest = [math.nan] * len(p), 0.0
-    for rank, (value, i) in enumerate(known):
-        highest = max(highest, min(1.0, value * (len(known) - rank)))
-        out[i] = highest
-    return out
-
-
 def changes(trials: Sequence[Trial], base: str = "base") -> list[Change]:
     """One row per variant, highest median accuracy first (equal ones in the order given, those without a result last).
 
@@ -126,7 +117,7 @@ def changes(trials: Sequence[Trial], base: str = "base") -> list[Change]:
     differences = {name: [known[name][s] - known[base][s] for s in sorted(known[name].keys() & known[base].keys())] for name in by}
     tested = {name: paired(values) for name, values in differences.items()}
     others = [name for name in by if name != base]
-    adjusted = dict(zip(others, holm([tested[name][3] for name in others]), strict=True))
+    adjusted = dict(zip(others, holm([tested[name][3] for name in others]).tolist(), strict=True))
     center = statistics.median(known[base].values()) if known[base] else math.nan
     rows = [_change(name, list(by[name].values()), list(known[name].values()), center, tested[name], len(differences[name]), adjusted) for name in by]
     return sorted(rows, key=lambda row: -row.median if row.median == row.median else math.inf)
