@@ -114,6 +114,11 @@ function bindCard() {
   byId("card-mark").addEventListener("click", toggleMark);
   dialog.addEventListener("click", (event) => { if (event.target === dialog) closeCard(); });  // outside of it
   dialog.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") {  // closed now, not in a task to come; and this key clears no selection
+      event.preventDefault();
+      event.stopPropagation();
+      return closeCard();
+    }
     const step = {ArrowRight: 1, ArrowLeft: -1}[event.key];
     if (step && !event.target.closest("select, .thumb")) stepCard(step);
   });
