@@ -125,22 +125,35 @@ def _candidates(X: NDArray[np.float32], k: int) -> NDArray[np.int64]:
     return found
 
 
-def query_distances(queries: NDArray[np.float32], block: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Euclidean distances (q, m) of query rows to the rows of a block, as |a|² + |b|² - 2ab around the queries' mean.
+class Queries:
+    """Rows (q, d) whose Euclidean distances to blocks of others are asked for; what is the same for every block is done once."""
 
-    Squares are off by some 1e-7 of the squared distance from that mean (single precision), so duplicates may come out a little above 0.
-    """
-    center = queries.mean(axis=0, dtype=np.float64).astype(np.float32)
-    a = queries - center
-    a_square = np.einsum("ij,ij->i", a, a, dtype=np.float64)[:, None]
-    out = np.empty((len(queries), len(block)), np.float32)
-    step = max(1, BLOCK_BYTES // (8 * max(len(queries), block.shape[1])))
-    for start in range(0, len(block), step):
-        b = block[start : start + step] - center
-        square = a_square + np.einsum("ij,ij->i", b, b, dtype=np.float64)[None, :]
-        square -= 2.0 * (a @ b.T)
-        out[:, start : start + step] = np.sqrt(np.maximum(square, 0, out=square), out=square)
-    return out
+    def __init__(self, rows: NDArray[np.float32]) -> None:
+        self._center = rows.mean(axis=0, dtype=np.float64).astype(np.float32)
+        self._rows = rows - self._center
+        self._square = np.einsum("ij,ij->i", self._rows, self._rows, dtype=np.float64)[:, None]
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def distances(self, block: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Distances (q, m) to the rows of a block (m, d), as |a|² + |b|² - 2ab around the queries' mean.
+
+        Squares are off by some 1e-7 of the squared distance from that mean (single precision), so duplicates may come out a little above 0.
+        """
+        out = np.empty((len(self), len(block)), np.float32)
+        step = max(1, BLOCK_BYTES // (8 * max(len(self), block.shape[1])))
+        for start in range(0, len(block), step):
+            b = block[start : start + step] - self._center
+            square = self._square + np.einsum("ij,ij->i", b, b, dtype=np.float64)[None, :]
+            square -= 2.0 * (self._rows @ b.T)
+            out[:, start : start + step] = np.sqrt(np.maximum(square, 0, out=square), out=square)
+        return out
+
+
+def query_distances(queries: NDArray[np.float32], block: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Euclidean distances (q, m) of query rows to the rows of one block, as precise as `Queries.distances`."""
+    return Queries(queries).distances(block)
 
 
 def reference_distances(X: NDArray[np.float32], queries: NDArray[np.int64], *, metric: str = "euclidean") -> ReferenceDistances:

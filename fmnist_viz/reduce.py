@@ -40,10 +40,14 @@ def pca(X: NDArray[np.float32], components: int) -> Reduction:
 TEST_WIDTH = 64  # columns of the sketch that judges the others: what is left out is known to a few percent of itself
 
 
+PSI_ROWS = 4096  # of Psi, drawn again at once
+
+
 class SinglePassPCA:
     """Randomised PCA of a stream of row blocks, each seen once: memory grows with (rows + width) * components, never with rows * width.
 
-    Two sketches are kept: Y = X Omega, a row per sample, and W = Psi X, folded up as blocks pass. With Q an orthonormal basis
+    Two sketches are kept: Y = X Omega, a row per sample, and W = Psi X, folded up as blocks pass; Psi itself is drawn anew where it is needed
+    again. With Q an orthonormal basis
     of the centred Y, X is approximated by Q (Psi Q)^+ W, whose leading singular vectors are the principal axes. Its singular values
     are too large where the spectrum has a long tail; how much variance the components hold is therefore read off a third,
     independent sketch T = X Theta, that had no part in choosing them.
@@ -61,11 +65,12 @@ class SinglePassPCA:
         self._shift: NDArray[np.float32] | None = None
         self._omega = rng.standard_normal((width, range_width), dtype=np.float32)
         self._theta = np.random.default_rng([seed, width, 2]).standard_normal((width, TEST_WIDTH), dtype=np.float32)
-        self._psi_rng = np.random.default_rng([seed, width, 1])
+        self._psi_seed = [seed, width, 1]
+        self._psi_rng = np.random.default_rng(self._psi_seed)
         self._y = np.empty((rows, range_width), np.float32)
         self._test = np.empty((rows, TEST_WIDTH), np.float32)
         self._w = np.zeros((core_width, width), np.float32)
-        self._psi = np.empty((core_width, rows), np.float32)
+        self._psi_sum = np.zeros(core_width, np.float64)
         self._sum = np.zeros(width, np.float64)
         self._square = 0.0
         self._seen = 0
@@ -78,7 +83,8 @@ class SinglePassPCA:
     @classmethod
     def memory(cls, rows: int, width: int, components: int) -> int:
         """Bytes that a stream of this size holds."""
-        return 4 * (rows + width) * (sum(cls._widths(rows, width, components)) + TEST_WIDTH)
+        range_width, core_width = cls._widths(rows, width, components)
+        return 4 * (rows * (range_width + TEST_WIDTH) + width * (range_width + core_width + TEST_WIDTH))
 
     def add(self, block: NDArray[np.float32]) -> None:
         """Take the next rows (m, width)."""
@@ -88,16 +94,28 @@ class SinglePassPCA:
         with np.errstate(invalid="ignore", over="ignore"):  # rows that are not finite are told apart in the result
             self._sketch(block - self._shift)
 
+    def _drawn(self, rng: np.random.Generator, rows: int) -> NDArray[np.float32]:
+        """The next `rows` columns of Psi, (rows, core width)."""
+        return rng.standard_normal((rows, len(self._w)), dtype=np.float32)
+
     def _sketch(self, block: NDArray[np.float32]) -> None:
         rows = slice(self._seen, self._seen + len(block))
-        psi = self._psi_rng.standard_normal((len(block), len(self._w)), dtype=np.float32).T
-        self._psi[:, rows] = psi
+        psi = self._drawn(self._psi_rng, len(block))
+        self._psi_sum += psi.sum(axis=0, dtype=np.float64)
         self._y[rows] = block @ self._omega
         self._test[rows] = block @ self._theta
-        self._w += psi @ block
-        self._sum += block.sum(axis=0, dtype=np.float64)
+        self._w += psi.T @ block  # by the same BLAS as the rest: SciPy's own, in place, would wait for the spinning threads of NumPy's
+        self._sum += block.sum(axis=0)
         self._square += float(np.einsum("ij,ij->", block, block, dtype=np.float64))
         self._seen = rows.stop
+
+    def _psi_times(self, q: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Psi Q, with Psi drawn a second time, row block by row block."""
+        rng, out = np.random.default_rng(self._psi_seed), np.zeros((len(self._w), q.shape[1]))
+        for start in range(0, len(q), PSI_ROWS):
+            block = q[start : start + PSI_ROWS]
+            out += self._drawn(rng, len(block)).T.astype(np.float64) @ block
+        return out
 
     def result(self) -> Reduction:
         """Scores of every row seen, in the order in which they came, with shares of the total variance.
@@ -112,12 +130,11 @@ class SinglePassPCA:
         if total <= 1e-12 * max(self._square, 1e-30):
             return Reduction(np.zeros((n, 0), np.float32), np.zeros(0))
         y = self._y[:n] - mean @ self._omega
-        psi = self._psi[:, :n]
         q, _ = np.linalg.qr(y.astype(np.float64))
         # With Psi Q = U R the core is R^-1 U'W; only its Gram matrix (range_width squared) is needed, never the wide matrix itself.
-        u, r = np.linalg.qr(psi.astype(np.float64) @ q)
+        u, r = np.linalg.qr(self._psi_times(q))
         u = u.astype(np.float32)
-        part = u.T @ self._w - np.outer(u.T @ psi.sum(axis=1), mean)  # W less its mean's part, without a second W
+        part = u.T @ self._w - np.outer(u.T @ self._psi_sum.astype(np.float32), mean)  # W less its mean's part, without a second W
         gram = np.linalg.solve(r, np.linalg.solve(r, (part @ part.T).astype(np.float64)).T)
         values, vectors = np.linalg.eigh((gram + gram.T) / 2)
         order = np.argsort(values)[::-1][: self.components]

@@ -123,6 +123,22 @@ def test_the_yardstick_of_a_reduced_layer_is_its_raw_vectors(made: dict[str, Lay
     assert reference.distances[want == 0].max() < 0.01 * want.mean()
 
 
+def test_of_many_rows_a_wide_layer_is_judged_by_fewer_queries_drawn_from_all(
+    model: keras.Model, images: LabeledImages, layers: list[LayerInfo], direct: dict[str, NDArray[np.float32]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(extract_module, "REFERENCE_VALUES", 20 * N + 5)
+    made = go(model, images, layers, tmp_path / "features")
+    reference = made["conv"].reference()
+    assert reference is not None and reference.distances.shape == (20, N) and made["dense"].reference() is None
+    assert set(reference.queries) < set(QUERIES) and reference.queries.max() > QUERIES[len(QUERIES) // 2]  # not the first of them
+    raw = direct["conv"].astype(np.float64)
+    want = cdist(raw[reference.queries], raw)
+    np.testing.assert_allclose(reference.distances[want > 0], want[want > 0], rtol=1e-4)
+    assert made["conv"].facts["transform"]["recall_queries"] == 20
+    np.testing.assert_allclose(made["dense"].vectors(), direct["dense"], rtol=1e-5, atol=1e-6)
+    assert not (tmp_path / "features" / "layer_000" / "distances").exists()
+
+
 def test_class_means(made: dict[str, LayerFeatures], direct: dict[str, NDArray[np.float32]], images: LabeledImages) -> None:
     for name, units in (("dense", direct["dense"]), ("conv", direct["conv"].reshape(N, -1, 7).mean(axis=1))):
         found = made[name].class_means()

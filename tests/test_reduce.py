@@ -113,7 +113,7 @@ def test_memory_is_that_of_the_sketches_not_of_the_stream() -> None:
     tracemalloc.stop()
     assert peak < 0.35 * n * d * 4  # the rows themselves would be 72 MB
     sketches = SinglePassPCA.memory(n, d, components)
-    assert sketches == 4 * (n + d) * (41 + 83 + 64)
+    assert sketches == 4 * (n * (41 + 64) + d * (41 + 83 + 64))
     assert peak < 2 * sketches + 4 * block.nbytes
 
 

@@ -18,7 +18,7 @@ from fmnist_viz.features.responses import ResponseCount, place_means, strongest_
 from fmnist_viz.features.shards import LayerFeatures, ShardWriter, save_array, save_responses
 from fmnist_viz.models.graph import calls
 from fmnist_viz.models.layers import LayerInfo, are_probabilities, logits_model
-from fmnist_viz.neighbors import overlap, query_distances
+from fmnist_viz.neighbors import Queries, overlap, query_distances
 from fmnist_viz.reduce import SinglePassPCA, unit_rows
 
 if TYPE_CHECKING:
@@ -26,8 +26,9 @@ if TYPE_CHECKING:
 
 RAW_WIDTH = 4096  # up to here vectors are kept as they are
 REDUCED_WIDTH = 200  # the Projector uses at most this many dimensions
-BATCH_BYTES = 64 << 20  # activations held at once
+BATCH_BYTES = 128 << 20  # activations held at once
 QUERY_BYTES = 256 << 20  # raw query vectors held of one wide layer
+REFERENCE_VALUES = 40_000_000  # most distances of queries kept of one wide layer: 160 MB
 SKETCH_BYTES = 4 << 30  # what the reductions of one pass may hold together
 
 
@@ -42,8 +43,10 @@ class Layer:
     writer: ShardWriter | None = None
     raw_writer: ShardWriter | None = None
     sketch: SinglePassPCA | None = None
-    queries: list[NDArray[np.float32]] = field(default_factory=list)
-    distances: list[NDArray[np.float32]] = field(default_factory=list)
+    queries: int = 0  # of them, where the layer is wide
+    waiting: list[NDArray[np.float32]] = field(default_factory=list)  # blocks, until all queries have passed
+    asked: Queries | None = None
+    distances: ShardWriter | None = None  # a row per image, a column per query
     zero_rows: int = 0
     class_sums: NDArray[np.float64] | None = None
     responses: ResponseCount = field(default_factory=ResponseCount)
@@ -53,9 +56,14 @@ class Layer:
         return self.width > RAW_WIDTH
 
 
+def kept_queries(width: int, n: int, queries: int) -> int:
+    """Of how many queries a layer of this width keeps the distances to all n rows; at 70,000 rows some 570 of 1,000 for a wide one."""
+    return queries if width <= RAW_WIDTH else min(queries, max(1, min(QUERY_BYTES // (4 * width), REFERENCE_VALUES // max(n, 1))))
+
+
 def disk_need(widths: list[int], n: int, queries: int, *, keep_raw: bool) -> int:
     """Bytes that features of the given widths take on disk."""
-    return sum(n * 4 * (w if w <= RAW_WIDTH else REDUCED_WIDTH + queries + (w if keep_raw else 0)) for w in widths)
+    return sum(n * 4 * (w if w <= RAW_WIDTH else REDUCED_WIDTH + kept_queries(w, n, queries) + (w if keep_raw else 0)) for w in widths)
 
 
 def pooled_width(info: LayerInfo, pool: str) -> int:
@@ -77,17 +85,19 @@ def extract(
     Raises ResourceError before anything is written where disk or memory would not do, BadInput where the model's output does not fit the data.
     """
     n, classes = len(images), len(images.class_names)
-    order = np.concatenate([query_rows, np.setdiff1d(np.arange(n), query_rows)]).astype(np.int64)
     check_need(layers, n, len(query_rows), folder, pool=pool, keep_raw=keep_raw, max_disk=max_disk)
+    if any(kept_queries(pooled_width(info, pool), n, len(query_rows)) < len(query_rows) for info in layers):
+        query_rows = np.random.default_rng(seed).permutation(query_rows)  # the first of them stand for all: not those of one split
+    order = np.concatenate([query_rows, np.setdiff1d(np.arange(n), query_rows)]).astype(np.int64)
     plan = [Layer(info, pooled_width(info, pool), folder / f"layer_{i:03d}", pool == "average" and len(info.shape) >= 3) for i, info in enumerate(layers)]
     for layer in plan:
-        _open(layer, n, keep_raw, seed, progress)
+        _open(layer, n, len(query_rows), keep_raw, seed, progress)
     logits, done = ShardWriter(folder / "logits"), 0
     together = sum(layer.info.width for layer in plan) + classes
     for rows, activations, z in _batches(model, images, order, [layer.info.name for layer in plan], scale, classes, together):
         for layer, activation in zip(plan, activations, strict=True):
             layer.responses.add(strongest_places(activation), rows)
-            _take(layer, activation, images.labels[rows], classes, query_rows, metric)
+            _take(layer, activation, images.labels[rows], classes, metric)
         logits.add(z)
         done += len(rows)
         progress.step(task, done, n, f"{done:,} of {n:,} images")
@@ -113,11 +123,13 @@ def check_need(layers: list[LayerInfo], n: int, queries: int, folder: Path, *, p
     need_space(folder, need, what="the features")
 
 
-def _open(layer: Layer, n: int, keep_raw: bool, seed: int, progress: Progress) -> None:
+def _open(layer: Layer, n: int, queries: int, keep_raw: bool, seed: int, progress: Progress) -> None:
     layer.writer = ShardWriter(layer.folder)
     if not layer.wide:
         return
     layer.sketch = SinglePassPCA(n, layer.width, REDUCED_WIDTH, seed=seed)
+    layer.queries = kept_queries(layer.width, n, queries)
+    layer.distances = ShardWriter(layer.folder / "distances")
     if keep_raw:
         progress.say(f"{layer.info.name}: keeping the raw vectors, {n * layer.width * 4:,} bytes")
         layer.raw_writer = ShardWriter(layer.folder / "raw")
@@ -152,7 +164,7 @@ def _batches(
         yield rows, outputs, z
 
 
-def _take(layer: Layer, output: NDArray[np.float32], labels: NDArray[np.int64], classes: int, query_rows: NDArray[np.int64], metric: str) -> None:
+def _take(layer: Layer, output: NDArray[np.float32], labels: NDArray[np.int64], classes: int, metric: str) -> None:
     """Take one batch of a layer: class sums, then the vectors themselves or their sketch and query distances."""
     channels = place_means(output)
     if layer.class_sums is None:
@@ -170,17 +182,20 @@ def _take(layer: Layer, output: NDArray[np.float32], labels: NDArray[np.int64], 
         compared = unit_rows(rows)
         layer.zero_rows += int((~rows.any(axis=1)).sum())
     layer.sketch.add(compared)
-    wanted = min(len(query_rows), QUERY_BYTES // (4 * layer.width))
-    held = sum(map(len, layer.queries))
-    if held < wanted:
-        layer.queries.append(compared[: wanted - held].copy())
-        if held + len(layer.queries[-1]) < wanted:
-            layer.distances.append(compared)  # waits for the remaining queries
-            return
-        layer.queries = [np.concatenate(layer.queries)]
-        waiting, layer.distances = layer.distances, []
-        layer.distances += [query_distances(layer.queries[0], block) for block in waiting]
-    layer.distances.append(query_distances(layer.queries[0], compared))
+    _measure(layer, compared)
+
+
+def _measure(layer: Layer, block: NDArray[np.float32]) -> None:
+    """Distances of the layer's queries, which are the first rows of the stream, to every row of the block; early blocks wait until all queries are there."""
+    assert layer.distances is not None
+    if layer.asked is not None:
+        return layer.distances.add(layer.asked.distances(block).T)
+    layer.waiting.append(block)
+    if sum(map(len, layer.waiting)) >= layer.queries:
+        layer.asked = Queries(np.concatenate(layer.waiting)[: layer.queries])
+        for early in layer.waiting:
+            layer.distances.add(layer.asked.distances(early).T)
+        layer.waiting = []
 
 
 def _close(layer: Layer, order: NDArray[np.int64], counts: NDArray[np.int64], metric: str) -> None:
@@ -195,9 +210,10 @@ def _close(layer: Layer, order: NDArray[np.int64], counts: NDArray[np.int64], me
         means = np.divide(layer.class_sums, counts, out=np.full_like(layer.class_sums, np.nan), where=counts > 0)
         save_array(layer.folder / "class_means.npy", means)
         save_responses(layer.folder, layer.responses.result())
-    if layer.sketch is not None:
+    if layer.sketch is not None and layer.distances is not None:
         reduced = layer.sketch.result()
-        distances = np.concatenate(layer.distances, axis=1)
+        layer.sketch = layer.asked = None  # of many wide layers only one is finished at a time
+        distances = np.ascontiguousarray(layer.distances.taken().T)
         save_array(layer.folder / "reference.npy", distances)
         recall, k = _recall(distances, reduced.scores)
         layer.writer.add(reduced.scores if reduced.scores.shape[1] else np.zeros((len(order), 1), np.float32))

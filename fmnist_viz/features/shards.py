@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,14 @@ class ShardWriter:
     def close(self) -> None:
         if self._held:
             self._flush(self._held)
+
+    def taken(self) -> NDArray[np.float32]:
+        """All rows in the order in which they came; their files are gone."""
+        self.close()
+        paths = sorted(self._folder.glob("shard_*.npy"))
+        rows = np.concatenate([load_array(path) for path in paths])
+        shutil.rmtree(self._folder)
+        return rows
 
 
 class LayerFeatures:
