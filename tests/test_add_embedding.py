@@ -547,7 +547,7 @@ def test_no_name_is_used_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 def test_the_readmes_example_runs_as_it_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Both blocks in one namespace, as somebody would paste them."""
-    page = (Path(__file__).resolve().parents[1] / "README.md").read_text(encoding="utf-8")
+    page = (Path(__file__).resolve().parents[1] / "docs" / "projector.md").read_text(encoding="utf-8")
     part = page.split("## Your own vectors in TensorBoard's Projector, in three lines")[1].split("\n## ")[0]
     blocks = part.split("```python\n")[1:]
     assert len(blocks) == 2

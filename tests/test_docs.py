@@ -76,10 +76,13 @@ def check_command(line: str) -> None:
         preset(values["model"])
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/articles.md"])
+PAGES = ["README.md", *sorted(f"docs/{p.name}" for p in (ROOT / "docs").glob("*.md") if "$ fmnist-viz " in p.read_text(encoding="utf-8"))]
+
+
+@pytest.mark.parametrize("page", PAGES)
 def test_every_command_shown_is_one(page):
     lines = shown_commands(ROOT / page)
-    assert len(lines) >= 10
+    assert len(lines) >= (10 if page == "README.md" else 1)
     for line in lines:
         try:
             check_command(line)

@@ -344,7 +344,7 @@ def test_a_place_that_cannot_be_written_and_weights_that_are_ruined(tmp_path: Pa
 
 
 def test_the_readmes_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    text = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    text = (Path(__file__).parents[1] / "docs/projector.md").read_text(encoding="utf-8")
     (example,) = [block for block in re.findall(r"```python\n(.*?)```", text, re.S) if "ProjectorCallback" in block]
     monkeypatch.chdir(tmp_path)
     exec(example, {"model": sequential(), "x_train": X[:100], "y_train": Y[:100], "x_test": X[100:200], "y_test": Y[100:200]})
