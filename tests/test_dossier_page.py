@@ -21,7 +21,10 @@ pytestmark = pytest.mark.browser
 
 def content(*, proba: bool = True, pictured: bool = True, full: bool = True) -> tuple[ReportContent, Dossier, Predictions]:
     d, images, p, X = built(proba=proba, pictured=pictured, full=full)
-    maps = {"dense": {"tsne": Projection(X[:, :2].copy(), images.sample_ids, "dense", "tsne", {}, 0)}} if full else {}
+    drawn = (("pixels", "pca", X[:, 2:4]), ("pixels", "tsne", X[:, 1:3]), ("dense", "tsne", X[:, :2]))
+    maps: dict[str, dict[str, Projection]] = {}
+    for layer, method, xy in drawn if full else ():
+        maps.setdefault(layer, {})[method] = Projection(xy.copy(), images.sample_ids, layer, method, {}, 0)
     other, *_ = built(proba=proba, pictured=pictured, full=False, seed=0)
     cards = class_cards(p, X, {"dense tsne": X[:, :2]}, layer="dense")
     return ReportContent("planted", images, p, maps, dossiers=(d, other), cards=cards), d, p
@@ -63,6 +66,30 @@ def test_a_click_on_a_mistake_selects_it_everywhere_and_shows_its_neighbours(pag
     before = page.evaluate("document.querySelector('article[data-pair=\"0\"] .dossier-map').toDataURL()")
     page.evaluate("window.fmnistViz.clear()")
     page.wait_for_function("was => document.querySelector('article[data-pair=\"0\"] .dossier-map').toDataURL() !== was", arg=before)
+
+
+def test_the_dossiers_map_is_that_of_the_chosen_layer_and_method(page: Any, made: tuple[Path, Dossier, Predictions]) -> None:
+    p = made[2]
+    report, *_ = content()
+    page.evaluate(
+        "window.dots = []; const was = CanvasRenderingContext2D.prototype.fillRect;"
+        "CanvasRenderingContext2D.prototype.fillRect = function (x, y, w, h) { dots.push([x + w / 2, y + h / 2]); was.call(this, x, y, w, h); }; null"
+    )
+    article = "article[data-pair='0']"
+    for layer, methods in report.projections.items():
+        page.select_option(f"{article} .dossier-layer", label=layer)
+        assert page.eval_on_selector_all(f"{article} .dossier-method option", "all => all.map(e => e.value)") == list(methods)
+        for method, made_map in methods.items():
+            page.evaluate("window.dots = []")
+            page.select_option(f"{article} .dossier-method", method)
+            page.wait_for_function("n => window.dots.length >= n", arg=len(p.y_true))
+            dots, xy = np.array(page.evaluate("window.dots"))[-len(p.y_true) :], made_map.coords
+            own = np.isin(p.y_true, (0, 1))
+            xy = np.concatenate([xy[~own], xy[own]])  # the two classes lie on the others
+            side = page.evaluate(f'document.querySelector("{article} .dossier-map").clientWidth')
+            unit = 0.94 * side / np.ptp(xy, axis=0).max()
+            want = side / 2 + unit * (xy - (xy.max(axis=0) + xy.min(axis=0)) / 2) * [1, -1]
+            np.testing.assert_allclose(dots, want, atol=0.05)
 
 
 def test_another_pair_is_chosen_and_what_it_lacks_is_not_shown(page: Any) -> None:

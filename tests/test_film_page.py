@@ -98,6 +98,26 @@ def test_keys_names_and_the_play_button_go_from_epoch_to_epoch(page: Any) -> Non
     assert at() == 2
 
 
+def test_rings_mark_exactly_the_images_that_are_wrong_in_this_epoch(page: Any, made: tuple[FilmDisplay, Path]) -> None:
+    table, counts = made[0].frame().set_index("epoch"), []
+    page.evaluate(
+        "window.rings = 0; const was = CanvasRenderingContext2D.prototype.stroke;"
+        "CanvasRenderingContext2D.prototype.stroke = function () { rings++; was.call(this); }; null"
+    )
+    for k in range(EPOCHS):
+        drawn = []
+        for on in (False, True):
+            page.set_checked("#film-wrong", on)
+            page.evaluate("window.rings = 0")
+            places(page, 0, k)
+            drawn.append(page.evaluate("window.rings"))
+        wrong = N - round(N * table.loc[k, "accuracy"])
+        assert drawn[1] - drawn[0] == wrong * len(made[0].strips)
+        counts.append(wrong)
+    assert counts[0] > counts[-1]
+    page.set_checked("#film-wrong", False)
+
+
 def test_a_pair_of_classes_says_how_often_one_is_taken_for_the_other(page: Any, made: tuple[FilmDisplay, Path]) -> None:
     pairs = made[0].pairs()
     places(page, 0, 1)

@@ -88,6 +88,10 @@ def test_keys_and_names_go_from_layer_to_layer(page: Any) -> None:
     assert page.evaluate("window.fmnistViz.ladder().at") == 1
     page.click("#ladder-ticks button >> nth=3")
     assert page.evaluate("window.fmnistViz.ladder().at") == 3
+    move(page, 0)
+    page.click("#ladder-play")
+    last = int(str(page.get_attribute("#ladder-slider", "max")))
+    page.wait_for_function("last => window.fmnistViz.ladder().at === last", arg=last)
 
 
 def test_a_pair_of_classes_says_where_it_comes_apart(page: Any, made: tuple[LadderDisplay, Path]) -> None:

@@ -150,6 +150,11 @@ def test_filters_combine_and_the_rest_stays_grey(opened: Opened, table: Table) -
     assert kept() == table.where((table.labels == PULLOVER) & (table.predicted == COAT))
     page.click("#filter-reset")
     assert kept() == table.ids.tolist() and not page.is_visible("#whole-matrix") and page.is_disabled("#filter-reset")
+    page.fill("#filter-high", str(half))
+    page.press("#filter-high", "Tab")
+    unsure = table.confidence * 100 <= half + 1e-9
+    assert kept() == table.where(unsure) and 0 < unsure.sum() < 2 * HALF
+    page.click("#filter-reset")
 
 
 def test_a_cell_shows_what_passes_and_all_of_it_when_the_filters_go(opened: Opened, table: Table) -> None:
@@ -204,6 +209,21 @@ def test_the_card_holds_probabilities_neighbours_and_places(opened: Opened, tabl
     assert not page.is_visible("#card") and (opened.state()["representation"], opened.state()["method"]) == ("pixels", "tsne")
     spot = page.evaluate("(() => { const d = Bokeh.documents[0].get_model_by_name('spot').data; return [d.x[0], d.y[0]]; })()")
     np.testing.assert_allclose(spot, content.projections["pixels"]["tsne"].coords[j], rtol=1e-6)
+
+
+def test_previous_and_next_go_through_the_wall_and_stop_at_its_ends(opened: Opened, table: Table) -> None:
+    page = opened.page
+    page.click(f'.cell[data-true="{SHIRT}"][data-predicted="{SHIRT}"]')
+    walled = opened.walled()
+    page.click("#wall .thumb")
+    assert page.inner_text("#card-title") == walled[0] and page.is_disabled("#card-before")
+    for at in (1, 2):
+        page.click("#card-after")
+        assert page.inner_text("#card-title") == walled[at] and page.inner_text("#card-at") == f"{at + 1} of {len(walled)}"
+    page.click("#card-before")
+    assert page.inner_text("#card-title") == walled[1]
+    page.keyboard.press("Escape")  # closes the card and nothing else
+    assert opened.state()["card"] is None and opened.state()["rows"] == np.flatnonzero((table.labels == SHIRT) & (table.predicted == SHIRT)).tolist()
 
 
 def test_keys_walk_the_wall_and_the_card_and_the_focus_comes_back(opened: Opened, table: Table) -> None:
@@ -314,6 +334,15 @@ def test_the_view_is_an_area_for_those_without_a_pointer(opened: Opened, content
     page.keyboard.press("+")
     page.keyboard.press("+")
     page.keyboard.press("Shift+ArrowLeft")
+    page.click("#zoom-in")
+    near = page.evaluate(RANGES)
+    page.click("#zoom-out")
+    far = page.evaluate(RANGES)
+    for a, b in ((0, 1), (2, 3)):  # about one middle, by one factor there and back
+        assert far[a] + far[b] == pytest.approx(near[a] + near[b], abs=1e-6 * abs(far[b] - far[a]))
+        assert (far[b] - far[a]) / (near[b] - near[a]) > 1.1
+    page.click("#zoom-in")
+    np.testing.assert_allclose(page.evaluate(RANGES), near, rtol=1e-6, atol=1e-6)
     page.click("#in-view")
     x0, x1, y0, y1 = page.evaluate(RANGES)
     xy = content.projections["dense"]["pca"].coords
