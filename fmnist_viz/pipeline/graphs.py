@@ -66,7 +66,7 @@ def make_graph(temp: Path, source: Source, config: MapConfig, k: int, queries: N
         record |= {"exact": graph.exact, "k": graph.k, "recall_k": min(K, graph.k), "queries": len(found)}
         near = true_neighbors(unit_rows(representation.X) if base.metric == "cosine" else representation.X, graph)
         save("near.npy", near)
-        held = overlap(nearest(reference, record["recall_k"]), near[queries, : record["recall_k"]])
+        held = overlap(nearest(reference, record["recall_k"]), near[reference.queries, : record["recall_k"]])
         record["near_recall"] = float(held.mean())  # below 1 where the vectors had been reduced before
     record["basis"] = hashlib.sha256(base.X.tobytes() + canonical([base.X.shape, base.variance, base.metric, base.note]).encode()).hexdigest()
     record["init"] = hashlib.sha256(np.ascontiguousarray(base.X[:, :3]).tobytes()).hexdigest()
