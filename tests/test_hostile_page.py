@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
+from string import ascii_letters
 from typing import Any
 
 import numpy as np
@@ -16,15 +17,24 @@ from payloads import PAYLOADS
 from planted_against import planted_against, planted_people
 from test_report import Opened, browser, content_of, raw  # noqa: F401 - the fixture
 
+import fmnist_viz
 from fmnist_viz.analysis.calibration import calibration
 from fmnist_viz.analysis.class_cards import class_cards
+from fmnist_viz.analysis.data_issues import DataIssues
 from fmnist_viz.analysis.dossier import Dossier, direction, fisher
+from fmnist_viz.analysis.label_errors import LabelIssues
+from fmnist_viz.analysis.pockets import pockets
+from fmnist_viz.analysis.twins import twins
+from fmnist_viz.analysis.unusual import hollow
 from fmnist_viz.core.types import Projection
+from fmnist_viz.export.pictures import Shot
 from fmnist_viz.export.report import ReportContent, write_report
 from fmnist_viz.export.report.content import visible
+from fmnist_viz.projection.config import MapConfig
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.filterwarnings("ignore:The number of unique classes")]
 EACH = 3  # images of a class
+MORE = 20  # of the first two, so many that the ladder judges their pair
 CENSUS = """() => {
   const tags = {}, attributes = {}, bad = [];
   for (const e of document.querySelectorAll('*')) {
@@ -42,11 +52,11 @@ CENSUS = """() => {
 
 def hostile(names: tuple[str, ...], title: str) -> ReportContent:
     """A report whose every name is one of `names`: classes, layers, sample ids, model, files, tables, columns, and lines of text."""
-    n = EACH * len(names)
+    n = EACH * len(names) + 2 * MORE
     images = raw("t10k-images-idx3-ubyte.gz", 16).reshape(-1, 28, 28, 1)[:n]
-    labels = (np.arange(n) % len(names)).astype(np.int64)
+    labels = np.concatenate([np.arange(n - 2 * MORE) % len(names), np.arange(2 * MORE) % 2]).astype(np.int64)
     made = content_of(images, labels, names, title=title)
-    ids = np.array([f"{names[i % len(names)]} {i}" for i in range(n)])
+    ids = np.array([f"{names[label]} {i}" for i, label in enumerate(labels)])
     assert made.predictions is not None
     # sure and wrong for every third image, so that every surface that names a mistake has some
     said = np.where(np.arange(n) % 3 == 0, (labels + 1) % len(names), labels)
@@ -68,7 +78,36 @@ def hostile(names: tuple[str, ...], title: str) -> ReportContent:
         notes={first: names[:2]}, learning=first,
         weights={first: {"pca": Projection(flat[:8], ids[:8], first, "pca", {}, 0)}}, weight_classes={first: np.arange(8)},
     )  # fmt: skip
+    content = dataclasses.replace(
+        content, **moving(names, X, labels), issues=doubts(names, content), pictures=[Shot("one", "weights", first, names[1], b"", 40, 30)]
+    )
     return dataclasses.replace(content, against=planted_against(content, name=first, layer=names[1]), people=planted_people(content, file=names[2]))
+
+
+def harmless(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Names of letters alone, as long as `names` are when shown and with slashes where they have some: what stands before one is an id's split."""
+    parts = list(dict.fromkeys(part for name in names for part in visible(name).split("/")))
+    words = {part: "".join(ascii_letters[parts.index(part) // 52**k % 52] for k in range(2)).ljust(len(part), "x")[: len(part)] for part in parts}
+    return tuple("/".join(words[part] for part in visible(name).split("/")) for name in names)
+
+
+def moving(names: tuple[str, ...], X: np.ndarray[Any, Any], labels: np.ndarray[Any, Any]) -> dict[str, Any]:
+    """Ladder and film of all names as classes; a few of them are layers."""
+    config = MapConfig(methods="pca", ladder_points=len(X))
+    n, logits = len(X), np.eye(len(names), dtype=np.float32)[labels]
+    layers = {names[0]: X, names[3]: np.zeros((n, 4), np.float32), names[4]: logits}  # the second is dead, and says so
+    film = fmnist_viz.film({0: (X, logits[::-1]), 1: (X + 1, logits)}, labels, class_names=names, config=config)
+    return {"ladder": fmnist_viz.ladder(layers, labels, class_names=names, config=config), "film": film}
+
+
+def doubts(names: tuple[str, ...], content: ReportContent) -> DataIssues:
+    """Suspects, a pocket, twins and an empty image, with every name as an image's."""
+    images, said = content.images, content.predictions
+    assert said is not None
+    near = np.stack([(np.arange(len(images)) + k) % len(images) for k in range(1, 31)], axis=1)
+    judged = LabelIssues(images, said.proba, names[5], near, images.labels, images.sample_ids, names[6])
+    pocket = pockets(said, near.astype(np.int32), names[7])
+    return DataIssues(images, judged, names[8], tuple(pocket), twins([images]), tuple(hollow(images.images)), names[9])
 
 
 def walked(o: Opened, title: str) -> dict[str, Any]:
@@ -87,6 +126,15 @@ def walked(o: Opened, title: str) -> dict[str, Any]:
     page.evaluate("[...document.querySelectorAll('th button')].forEach((e) => e.click())")
     page.evaluate("[...document.querySelectorAll('#layer-tabs button')].slice(-3).forEach((e) => e.click())")
     page.evaluate("id => fmnistViz.open(id)", page.evaluate("fmnistViz.selected()[0]"))
+    for chosen in ("ladder-a", "film-true"):
+        page.select_option(f"#{chosen}", "0")
+    for other in ("ladder-b", "film-predicted"):
+        page.select_option(f"#{other}", "1")
+    for slider in ("ladder-slider", "film-slider"):
+        page.evaluate("id => { const s = document.getElementById(id); s.value = 1; s.dispatchEvent(new Event('input')); }", slider)
+    page.evaluate("[...document.querySelectorAll('#issues button')].forEach((e) => e.click())")
+    page.evaluate("document.getElementById('card').open && document.getElementById('card-close').click()")
+    page.evaluate("id => fmnistViz.open(id)", page.evaluate("fmnistViz.selected()[0]"))
     page.fill("#find", title)
     page.evaluate("document.getElementById('find-go').click()")
     page.evaluate("text => { location.hash = `view&layer=${text}&split=${text}&against=${text}&colour=${text}&card=${text}`; }", title)
@@ -101,7 +149,7 @@ def walked(o: Opened, title: str) -> dict[str, Any]:
 def pages(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Opened, dict[str, Any], dict[str, Any]]]:  # noqa: F811
     folder = tmp_path_factory.mktemp("hostile")
     found = {}
-    for kind, names in (("harmless", tuple(f"n{k}".ljust(len(visible(name)), "x") for k, name in enumerate(PAYLOADS))), ("hostile", PAYLOADS)):
+    for kind, names in (("harmless", harmless(PAYLOADS)), ("hostile", PAYLOADS)):
         write_report(folder / f"{kind}.html", hostile(names, names[1]))
         o = Opened(browser, folder / f"{kind}.html")
         dialogs: list[str] = []
@@ -147,6 +195,11 @@ def test_every_name_is_read_as_it_is(pages: tuple[Opened, dict[str, Any], dict[s
     assert visible(PAYLOADS[2]) in (page.text_content("#people") or "")  # sections out of sight are not laid out
     assert texts("#move-layer option") == [visible(PAYLOADS[1])]
     assert page.inner_text(".warnings").split("\n")[0].startswith(PAYLOADS[0][:8])
+    page.evaluate("document.getElementById('ladder-slider').value = 0; document.getElementById('ladder-slider').dispatchEvent(new Event('input'))")
+    assert page.text_content("#ladder-layer") == PAYLOADS[0]
+    assert texts("#film-true option")[1:] == shown and set(texts("#ladder-a option")[1:]) <= set(shown)
+    assert visible(PAYLOADS[0]) in (page.text_content("#film-pair") or "") and PAYLOADS[4] in (page.text_content("#ladder-pair") or "")
+    assert PAYLOADS[5] in (page.text_content("#issues") or "")
     page.evaluate("id => fmnistViz.open(id)", f"{PAYLOADS[5]} 5")
     assert page.inner_text("#card-title") == f"{PAYLOADS[5]} 5"
     facts = page.inner_text("#card-facts")
