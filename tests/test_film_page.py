@@ -100,6 +100,7 @@ def test_keys_names_and_the_play_button_go_from_epoch_to_epoch(page: Any) -> Non
 
 def test_rings_mark_exactly_the_images_that_are_wrong_in_this_epoch(page: Any, made: tuple[FilmDisplay, Path]) -> None:
     table, counts = made[0].frame().set_index("epoch"), []
+    page.locator("#film canvas").first.scroll_into_view_if_needed()  # what is far from the screen is not drawn
     page.evaluate(
         "window.rings = 0; const was = CanvasRenderingContext2D.prototype.stroke;"
         "CanvasRenderingContext2D.prototype.stroke = function () { rings++; was.call(this); }; null"

@@ -1,5 +1,5 @@
 // Pair dossiers and cards of classes: thumbnails filled in when first shown, a click on an image selects it everywhere.
-const dossier = {pair: 0, filled: new Set(), rows: new Map()};
+const dossier = {pair: 0, filled: new Set(), rows: new Map(), draw: () => {}};
 
 function imageButton(i, size) {
   const words = `${data.ids[i]}: ${data.classes[data.labels[i]]}${wrong(i) ? `, taken for ${data.classes[data.predictions[i]]}` : ""}`;
@@ -29,6 +29,7 @@ function bindDossiers() {
   }
   byId("dossier-pair").addEventListener("change", () => showDossier(Number(byId("dossier-pair").value)));
   bindImages(byId("dossiers"), "Chosen in a dossier.");
+  dossier.draw = whenSeen(byId("dossiers"), drawDossierMap);
   byId("dossiers").addEventListener("click", (event) => { const box = event.target.closest(".mistake"); if (box) showMistake(Number(box.dataset.side), Number(box.dataset.at)); });
   for (const article of articles()) {
     if (!data.representations.length) break;
@@ -39,14 +40,14 @@ function bindDossiers() {
       const known = Object.keys(data.representations[layers.value]?.maps ?? {}), was = methods.value;
       methods.replaceChildren(...data.methods.map((m, k) => [m, data.methodNames[k]]).filter(([m]) => known.includes(m)).map(([m, name]) => element("option", {value: m}, name)));
       methods.value = known.includes(was) ? was : ["tsne", "umap", "pca"].find((m) => known.includes(m)) ?? known[0] ?? "";
-      drawDossierMap();
+      dossier.draw();
     };
     layers.addEventListener("change", refill);
-    methods.addEventListener("change", drawDossierMap);
+    methods.addEventListener("change", () => dossier.draw());
     refill();
-    new ResizeObserver(drawDossierMap).observe(article.querySelector(".dossier-map"));
+    new ResizeObserver(() => dossier.draw()).observe(article.querySelector(".dossier-map"));
   }
-  map.source.selected.properties.indices.change.connect(drawDossierMap);
+  map.source.selected.properties.indices.change.connect(() => dossier.draw());
   showDossier(0);
 }
 
@@ -83,7 +84,7 @@ function showDossier(pair) {
   }
   const first = dossier.pairs[pair].findIndex((found) => found.rows.length);
   if (first >= 0) showMistake(first, dossier.pairs[pair][first].rows.length - 1);
-  drawDossierMap();
+  dossier.draw();
 }
 
 // One mistake with its nearest right images of both classes, and what is known of it.

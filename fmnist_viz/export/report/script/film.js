@@ -13,6 +13,7 @@ function bindFilm() {
   // in a random but fixed order: the last class must not lie on all others
   reel.order = [...reel.rows.keys()].sort((i, j) => (i * 7919) % 10007 - (j * 7919) % 10007 || i - j);
   reel.canvases = [...byId("film").querySelectorAll("canvas")];
+  reel.draws = reel.canvases.map((canvas, view) => whenSeen(canvas, () => drawView(view)));
   const slider = byId("film-slider"), last = e - 1;
   slider.addEventListener("input", () => { rest(reel); moveFilm(Number(slider.value)); });
   slider.addEventListener("keydown", (event) => {
@@ -29,7 +30,7 @@ function bindFilm() {
     canvas.addEventListener("pointermove", (event) => { const i = reel.frame ? null : nearestOnFilm(view, event); if (i === null || reel.rows[i] < 0) hideTip(); else showTip(reel.rows[i], event.clientX, event.clientY); });
     canvas.addEventListener("pointerleave", hideTip);
     canvas.addEventListener("click", (event) => { const i = nearestOnFilm(view, event); if (i !== null && reel.rows[i] >= 0) selectRows([reel.rows[i]], "Chosen on the epoch film."); });
-    new ResizeObserver(() => drawView(view)).observe(canvas);
+    new ResizeObserver(reel.draws[view]).observe(canvas);
   }
   map.source.selected.properties.indices.change.connect(drawFilm);
   bindFilmPairs();
@@ -65,7 +66,7 @@ function placeOnFilm(view, i, side) {
   return [side / 2 * (1 + between(0)), side / 2 * (1 - between(1))];
 }
 
-const drawFilm = () => { if (reel.canvases) reel.canvases.forEach((_, view) => drawView(view)); };
+const drawFilm = () => { for (const draw of reel.draws ?? []) draw(); };
 
 function drawView(view) {
   const canvas = reel.canvases[view], side = canvas.clientWidth, scale = devicePixelRatio || 1;
