@@ -96,6 +96,11 @@ def test_another_pair_is_chosen_and_what_it_lacks_is_not_shown(page: Any) -> Non
     page.select_option("#dossier-pair", "1")
     assert page.is_hidden("article[data-pair='0']") and page.is_visible("article[data-pair='1']")
     assert page.locator("article[data-pair='1'] .dossier-pictures").count() == 0
+    page.wait_for_function("() => location.hash.includes('dossier=1')")
+    page.evaluate("location.hash = ''")
+    page.wait_for_function("() => document.getElementById('dossier-pair').value === '0'")
+    page.evaluate("location.hash = '#view&dossier=1'")
+    page.wait_for_function("() => document.getElementById('dossier-pair').value === '1'")
     page.select_option("#dossier-pair", "0")
 
 

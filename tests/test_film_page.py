@@ -138,6 +138,19 @@ def test_a_pair_of_classes_says_how_often_one_is_taken_for_the_other(page: Any, 
     page.click("#film-all")
 
 
+def test_the_address_holds_the_epoch_and_the_pair(page: Any) -> None:
+    places(page, 0, 0)
+    page.select_option("#film-true", "1")
+    page.select_option("#film-predicted", "2")
+    page.wait_for_function("() => location.hash === '#view&film=0_1.2'")
+    page.evaluate("location.hash = ''")
+    page.wait_for_function("() => fmnistViz.film().pair === null && fmnistViz.film().at === 2")
+    page.evaluate("location.hash = '#view&film=1'")
+    page.wait_for_function("() => fmnistViz.film().at === 1")
+    assert page.evaluate("fmnistViz.film().pair") is None
+    page.evaluate("location.hash = ''")
+
+
 def test_a_point_that_is_clicked_is_selected_where_the_report_shows_its_image(page: Any, made: tuple[FilmDisplay, Path]) -> None:
     places(page, 2, 2)
     canvas = page.locator("#film canvas >> nth=2")

@@ -111,6 +111,19 @@ def test_a_pair_of_classes_says_where_it_comes_apart(page: Any, made: tuple[Ladd
     assert page.is_visible("#ladder-chart")
 
 
+def test_the_address_holds_the_layer_and_the_pair(page: Any) -> None:
+    move(page, 1.5)
+    page.select_option("#ladder-a", "0")
+    page.select_option("#ladder-b", "2")
+    page.wait_for_function("() => location.hash === '#view&ladder=1.5_0.2'")
+    page.evaluate("location.hash = ''")
+    page.wait_for_function("() => fmnistViz.ladder().pair === null && fmnistViz.ladder().at === 0")
+    page.evaluate("location.hash = '#view&ladder=1.5_0.2'")
+    page.wait_for_function("() => fmnistViz.ladder().at === 1.5")
+    assert page.evaluate("fmnistViz.ladder().pair") == {"a": 0, "b": 2} and page.input_value("#ladder-b") == "2"
+    page.evaluate("location.hash = ''")
+
+
 def test_a_point_that_is_clicked_is_selected(page: Any, made: tuple[LadderDisplay, Path]) -> None:
     move(page, 3)
     box = page.locator("#ladder-canvas").bounding_box()

@@ -415,6 +415,32 @@ def test_the_address_opens_the_same_view(opened: Opened, table: Table) -> None:
     assert opened.state()["rows"] == rows
 
 
+def test_the_address_holds_the_zoom_and_the_matrix_s_view(opened: Opened) -> None:
+    page = opened.page
+    looks = (
+        "() => [...document.querySelectorAll('#matrix .row-name')].map((e) => e.title).join()"
+        " + document.querySelector('.cell').textContent + !!document.getElementById('tree')"
+    )
+    start, usual = page.evaluate(looks), page.evaluate(RANGES)
+    page.click('#matrix-mode [data-mode="rates"]')
+    page.click('#matrix-order [data-order="similar"]')
+    page.select_option("#matrix-groups", "4")
+    page.click("#zoom-in")
+    page.wait_for_function("() => location.hash.includes('zoom=')")
+    address, wanted, near = settled(page), page.evaluate(looks), page.evaluate(RANGES)
+    assert {part.split("=")[0] for part in address.split("&")[1:]} == {"zoom", "numbers", "order", "groups"} and wanted != start
+    page.evaluate("location.hash = ''")
+    page.wait_for_function(f"was => ({looks})() === was", arg=start)
+    np.testing.assert_allclose(page.evaluate(RANGES), usual, rtol=1e-9)
+    page.evaluate("text => { location.hash = text; }", address)
+    page.wait_for_function(f"was => ({looks})() === was", arg=wanted)
+    np.testing.assert_allclose(page.evaluate(RANGES), near, rtol=1e-4, atol=1e-4 * abs(near[1] - near[0]))
+    page.set_viewport_size({"width": 1400, "height": 900})  # other sizes keep the middle
+    page.wait_for_timeout(100)
+    wide = page.evaluate(RANGES)
+    assert (wide[0] + wide[1]) / 2 == pytest.approx((near[0] + near[1]) / 2, abs=1e-3 * abs(near[1] - near[0]))
+
+
 def test_row_numbers_survive_the_address_in_any_pattern(opened: Opened) -> None:
     rng = np.random.default_rng(1)
     sets = [[], [0], [2 * HALF - 1], list(range(2 * HALF)), list(range(0, 2 * HALF, 2))]
@@ -437,6 +463,8 @@ def test_a_broken_address_changes_nothing_and_runs_nothing(opened: Opened) -> No
         "view&" + "a" * 50_000,
         "view&rows=" + "1." * 5000,
         "view&confidence=javascript:window.hacked=1",
+        f"view&zoom=1_2_0&numbers={payload}&order=__proto__&groups=1.2.99999.constructor&ladder=-3_1.2&film=x&dossier=77",
+        "view&zoom=1_2&zoom=NaN_Infinity_3",
     ):
         page.evaluate("text => { location.hash = text; }", text)
         page.wait_for_timeout(40)

@@ -47,7 +47,7 @@ POLICY = (
 STYLES = ("page", "matrix", "calibration", "issues", "against", "filters", "card", "narrow", "print")
 SCRIPTS = (
     *("data", "distortion", "tip", "map", "shapes", "reach", "names", "matrix", "filters", "selection", "wall", "download", "card", "places"),
-    *("search", "tables", "glide", "seen", "ladder", "film", "calibration", "issues", "dossier", "against", "address", "page"),
+    *("search", "tables", "glide", "seen", "ladder", "film", "calibration", "issues", "dossier", "against", "view", "address", "page"),
 )  # fmt: skip
 
 

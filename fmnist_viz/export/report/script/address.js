@@ -1,6 +1,6 @@
 // The view in the address, so that a colleague who opens it sees the same. It is read as data: unknown names and numbers out of range are passed over.
 const HEAD = "view&", LONGEST = 12_000;
-const address = {shown: "", timer: 0, busy: true, start: null};
+const address = {shown: "", timer: 0, step: false, busy: true, start: null};
 
 // Sorted row numbers as gaps and lengths of runs in base 36, or as a bitmap where that is shorter.
 function packRows(rows) {
@@ -59,24 +59,28 @@ function viewText() {
   if (selection.cell) put("cell", selection.cell.join("."));
   else if (selection.asked.length) put("rows", packRows(selection.asked));
   put("card", card.row === null ? "" : data.ids[card.row]);
+  for (const [name, part] of Object.entries(viewParts)) put(name, part.text());
   put("theme", document.documentElement.dataset.theme);
   if ((view.get("rows") ?? "").length > LONGEST) view.delete("rows");
   const text = view.toString();
   return text && HEAD + text;
 }
 
-// Everything that one action changes becomes one step of the browser's history.
-function saveView() {
+// Everything that one action changes becomes one step of the browser's history. What changes all the time (`gradual`: sliders, zooming) is saved once
+// it rests, and is no step of its own.
+function saveView(gradual = false) {
   if (address.busy) return;
   clearTimeout(address.timer);
-  address.timer = setTimeout(pushView, 0);
+  address.step ||= gradual !== true;
+  address.timer = setTimeout(pushView, address.step ? 0 : 300);
 }
 
 function pushView() {
-  const text = viewText();
+  const text = viewText(), step = address.step;
+  address.step = false;
   if (address.busy || text === address.shown) return;
   address.shown = text;
-  try { history.pushState(null, "", `#${text}`); } catch { address.busy = true; }  // in a frame without an address of its own
+  try { history[step ? "pushState" : "replaceState"](null, "", `#${text}`); } catch { address.busy = true; }  // in a frame without an address of its own
 }
 
 function applyView(text) {
@@ -94,6 +98,7 @@ function applyView(text) {
   const cell = numbers("cell");
   if (predicted && cell.length === 2 && cell.every((k) => k < classCount)) selectCell(...cell);
   else { const rows = view.has("rows") ? unpackRows(get("rows")) : []; selectRows(rows, rows.length ? "As the address says." : "", null); }
+  for (const [name, part] of Object.entries(viewParts)) part.show(get(name));
   const row = view.has("card") ? data.ids.indexOf(get("card")) : -1;
   if (row >= 0) openCard(row, card.list.includes(row) ? null : []);
   else closeCard();

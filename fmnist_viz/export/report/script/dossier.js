@@ -85,6 +85,7 @@ function showDossier(pair) {
   const first = dossier.pairs[pair].findIndex((found) => found.rows.length);
   if (first >= 0) showMistake(first, dossier.pairs[pair][first].rows.length - 1);
   dossier.draw();
+  saveView();
 }
 
 // One mistake with its nearest right images of both classes, and what is known of it.

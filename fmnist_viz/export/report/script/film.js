@@ -48,6 +48,7 @@ function moveFilm(at) {
   for (const line of byId("film").querySelectorAll("[data-said]")) line.textContent = reel.views[line.dataset.said].said[near] || "\u00a0";
   drawFilm();
   sayFilmPair();
+  saveView(true);
 }
 
 // About a second from epoch to epoch. For those who asked their system for less motion each press goes one epoch on, at once.
@@ -176,6 +177,7 @@ function chooseFilmPair() {
   sayFilmPair();
   chartFilm();
   drawFilm();
+  saveView();
 }
 
 function sayFilmPair() {

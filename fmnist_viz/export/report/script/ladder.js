@@ -43,6 +43,7 @@ function moveLadder(at) {
   byId("ladder-layer").replaceChildren(element("bdi", {}, layer.name));
   byId("ladder-facts").replaceChildren(...(layer.facts.length ? layer.facts : [["nothing measured", layer.note]]).flatMap(([what, value]) => [element("dt", {}, what), element("dd", {}, value)]));
   drawLadder();
+  saveView(true);
 }
 
 // Where point i is now, in px of a canvas of that side; steps are eased, so that points rest at the layers.
@@ -132,6 +133,7 @@ function choosePair() {
   for (const button of byId("ladder-hardest").querySelectorAll("button")) button.setAttribute("aria-pressed", ladder.pairs[button.dataset.pair] === found);
   chartPair(found);
   drawLadder();
+  saveView();
 }
 
 function chartPair(pair) {

@@ -1,5 +1,5 @@
 // The map: switching layer, method or colour changes the names of the glyphs' fields; the one source, and with it the selection, stays.
-const map = {representation: 0, method: ["tsne", "umap", "pca"].find((m) => data.methods.includes(m)) ?? data.methods[0], by: "class", moved: false, shaped: false};
+const map = {representation: 0, method: ["tsne", "umap", "pca"].find((m) => data.methods.includes(m)) ?? data.methods[0], by: "class", fit: null, shaped: false};
 
 function bindMap() {
   const doc = Bokeh.documents[0], named = (name) => doc.get_model_by_name(name);
@@ -71,11 +71,12 @@ function colorMap(by) {
 // Equal scales on both axes: the shape of a map means something, its units do not.
 function fitMap() {
   const shown = shownMap(), stage = byId("stage");
-  map.moved = false;
+  map.fit = null;
   if (!shown || shown.note || !stage.clientWidth) return placeNames();
   const box = mapBox(shown);
   const unit = 1.08 * Math.max((box[1] - box[0]) / stage.clientWidth, (box[3] - box[2]) / stage.clientHeight) || 1 / stage.clientWidth;
   setRanges((box[0] + box[1]) / 2, (box[2] + box[3]) / 2, unit);
+  map.fit = [(box[0] + box[1]) / 2, (box[2] + box[3]) / 2, unit * stage.clientWidth];
 }
 
 function setRanges(x, y, unit) {
@@ -93,7 +94,6 @@ function showRings(on) {
 function zoomMap(factor) {
   const {x_range: x, y_range: y} = map.figure;
   setRanges((x.start + x.end) / 2, (y.start + y.end) / 2, (x.end - x.start) / byId("stage").clientWidth * factor);
-  map.moved = true;
 }
 
 function markSpot(i) {
@@ -156,8 +156,11 @@ function buildMapControls() {
 }
 
 function watchMap() {
-  for (const range of [map.figure.x_range, map.figure.y_range]) range.change.connect(placeNames);
+  for (const range of [map.figure.x_range, map.figure.y_range]) {
+    range.change.connect(placeNames);
+    range.change.connect(() => saveView(true));
+  }
   map.source.inspect.connect(hoverMap);
   map.source.selected.properties.indices.change.connect(() => selectionChanged([...map.source.selected.indices]));
-  new ResizeObserver(fitMap).observe(byId("stage"));
+  new ResizeObserver(() => { const zoomed = zoomText(); fitMap(); zoomTo(zoomed); }).observe(byId("stage"));
 }

@@ -224,6 +224,7 @@ function showMatrix(mode) {
   matrix.mode = mode;
   for (const button of byId("matrix-mode").children) button.setAttribute("aria-pressed", button.dataset.mode === mode);
   showPressed();
+  saveView();
   if (byId("matrix").classList.contains("many")) return;
   const of = {counts: () => 1, rates: (t) => supportOf(t), column: (_, p) => predictedOf(p), overall: () => total}[mode];
   matrix.cells.forEach((row, i) => row.forEach((cell, j) => {

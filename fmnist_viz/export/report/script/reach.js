@@ -59,7 +59,6 @@ function putCursor(i) {
 function panMap([right, up]) {
   const {x_range: x, y_range: y} = map.figure, unit = (x.end - x.start) / byId("plot").clientWidth;
   setRanges((x.start + x.end) / 2 + right * 60 * unit, (y.start + y.end) / 2 + up * 60 * unit, unit);
-  map.moved = true;
 }
 
 // What lies in the frame: the way to an area without a pointer.
