@@ -126,12 +126,6 @@ def walked(o: Opened, title: str) -> dict[str, Any]:
     page.evaluate("[...document.querySelectorAll('th button')].forEach((e) => e.click())")
     page.evaluate("[...document.querySelectorAll('#layer-tabs button')].slice(-3).forEach((e) => e.click())")
     page.evaluate("id => fmnistViz.open(id)", page.evaluate("fmnistViz.selected()[0]"))
-    for chosen in ("ladder-a", "film-true"):
-        page.select_option(f"#{chosen}", "0")
-    for other in ("ladder-b", "film-predicted"):
-        page.select_option(f"#{other}", "1")
-    for slider in ("ladder-slider", "film-slider"):
-        page.evaluate("id => { const s = document.getElementById(id); s.value = 1; s.dispatchEvent(new Event('input')); }", slider)
     page.evaluate("[...document.querySelectorAll('#issues button')].forEach((e) => e.click())")
     page.evaluate("document.getElementById('card').open && document.getElementById('card-close').click()")
     page.evaluate("id => fmnistViz.open(id)", page.evaluate("fmnistViz.selected()[0]"))
@@ -141,6 +135,12 @@ def walked(o: Opened, title: str) -> dict[str, Any]:
     page.wait_for_timeout(100)
     page.evaluate("text => { location.hash = `view&layer=${encodeURIComponent(text)}&cell=0.1`; }", title)
     page.wait_for_function("() => fmnistViz.state().cell !== null")
+    for chosen in ("ladder-a", "film-true"):
+        page.select_option(f"#{chosen}", "0")
+    for other in ("ladder-b", "film-predicted"):
+        page.select_option(f"#{other}", "1")
+    for slider in ("ladder-slider", "film-slider"):
+        page.evaluate("id => { const s = document.getElementById(id); s.value = 1; s.dispatchEvent(new Event('input')); }", slider)
     found: dict[str, Any] = page.evaluate(CENSUS)
     return found
 
