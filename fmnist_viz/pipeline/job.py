@@ -167,7 +167,10 @@ def _mapped(mapper: Mapper, images: LabeledImages, seen: Seen, weights: list[Wei
 
     ctx, model = mapper.ctx, seen.model
     with ctx.timed("maps"):
-        pending = {name: early.get(name) or mapper.begin(source, images.labels) for name, source in seen.sources.items()}
+        pending: dict[str, Pending] = {}
+        for name, source in seen.sources.items():
+            pending[name] = early.get(name) or mapper.begin(source, images.labels)
+            ctx.progress.step("neighbours", len(pending), len(seen.sources), name)
         # a unit's favoured class is no truth to be kept: weight maps have no label score
         of_weights = {w.name: mapper.begin(weight_source(w.name, w.rows, model), None, solid=False) for w in weights}
         made = mapper.finish([*pending.values(), *of_weights.values()])
