@@ -145,7 +145,7 @@ def test_recall_of_graphs_made_by_hand(first: list[int], third: list[int], k: in
     if k > 1:
         tie = set(nearest(reference, 2)[1].tolist())
         recall = [recall[0], len(tie & set(third)) / 2]
-    assert graph_recall(graph, reference, k).tolist() == recall
+    assert graph_recall(graph, reference.queries, nearest(reference, min(k, graph.k))).tolist() == recall
 
 
 def test_overlap_counts_sets_not_places() -> None:
@@ -154,7 +154,8 @@ def test_overlap_counts_sets_not_places() -> None:
 
 def test_an_exact_graph_of_the_unreduced_space_has_recall_one() -> None:
     X = CASES["noise"]
-    assert graph_recall(exact_graph(X, 20), reference_distances(X, np.arange(0, 300, 7)), 15).mean() == 1
+    queries = np.arange(0, 300, 7)
+    assert graph_recall(exact_graph(X, 20), queries, nearest(reference_distances(X, queries), 15)).mean() == 1
 
 
 # approximate graphs

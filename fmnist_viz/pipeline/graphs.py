@@ -61,12 +61,13 @@ def make_graph(temp: Path, source: Source, config: MapConfig, k: int, queries: N
         save("indices.npy", graph.indices)
         save("distances.npy", graph.distances)
         reference = reference_of(source, queries, base.metric)
-        found = graph_recall(graph, reference, K)
+        true = nearest(reference, min(K, graph.k))
+        found = graph_recall(graph, reference.queries, true)
         record["recall"], record["recall_low"], record["recall_high"] = mean_interval(found)
         record |= {"exact": graph.exact, "k": graph.k, "recall_k": min(K, graph.k), "queries": len(found)}
         near = true_neighbors(unit_rows(representation.X) if base.metric == "cosine" else representation.X, graph)
         save("near.npy", near)
-        held = overlap(nearest(reference, record["recall_k"]), near[reference.queries, : record["recall_k"]])
+        held = overlap(true, near[reference.queries, : true.shape[1]])
         record["near_recall"] = float(held.mean())  # below 1 where the vectors had been reduced before
     record["basis"] = hashlib.sha256(base.X.tobytes() + canonical([base.X.shape, base.variance, base.metric, base.note]).encode()).hexdigest()
     record["init"] = hashlib.sha256(np.ascontiguousarray(base.X[:, :3]).tobytes()).hexdigest()

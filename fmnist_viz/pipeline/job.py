@@ -19,6 +19,7 @@ from fmnist_viz.pipeline.folder import RunFolder
 from fmnist_viz.pipeline.preflight import check_request
 from fmnist_viz.pipeline.provenance import begin, finish
 from fmnist_viz.pipeline.request import Given, Request, Result, default_folder, gather
+from fmnist_viz.projection.config import SOLID_UP_TO
 
 if TYPE_CHECKING:
     from fmnist_viz.core.cache import Entry
@@ -124,6 +125,8 @@ def _whole(ctx: Context, request: Request) -> None:
         progress.warn(solid_cost(len(seen.sources) + len(weights), len(images)))
     if seen.sources or weights:
         progress.say(f"maps of {', '.join(seen.sources)}{of_weights}: {', '.join(config.maps.method_names)}")
+    if "umap" in config.maps.solid_names(0) and "umap" not in config.maps.solid_names(len(images)):
+        progress.say(f"UMAP in 3-D, a view of the Projector, is left out above {SOLID_UP_TO:,} points; --dims 3 draws it")
     shown = _mapped(mapper, images, seen, weights, early, training)
     film, no_film = finish_film(ctx, reel)
     shown = dataclasses.replace(shown, film=film, no_film=no_film)

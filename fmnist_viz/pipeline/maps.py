@@ -27,7 +27,7 @@ from fmnist_viz.pipeline.local import Local, has_local, load_local, save_local
 from fmnist_viz.projection.components import Components, components
 from fmnist_viz.projection.config import SUPERVISED, MapConfig
 from fmnist_viz.projection.distortion import WIDE, distortion
-from fmnist_viz.projection.faithfulness import faithfulness, map_neighbors
+from fmnist_viz.projection.faithfulness import faithfulness, map_neighbors, with_pca
 from fmnist_viz.projection.project import graph_size, initial_coords, layout
 from fmnist_viz.projection.yardstick import K, Yardstick
 
@@ -137,6 +137,14 @@ class Pending:
             self._pca[dims] = faithfulness(initial_coords(base, dims, seed=self.seed), self.labels, self.yardstick)
         return self._pca[dims]
 
+    def scores(self, job: Job, coords: NDArray[np.float32], near: NDArray[np.int32]) -> dict[str, Any]:
+        """The scores of one map beside those of the leading principal components, which are often that very map; `near` are its own neighbours."""
+        dims = coords.shape[1]
+        if dims not in self._pca and np.array_equal(coords, initial_coords(load_graph(self.graph.path)[0], dims, seed=self.seed)):
+            self._pca[dims] = faithfulness(coords, self.labels, self.yardstick, near=near)
+            return with_pca(self._pca[dims], self._pca[dims])
+        return faithfulness(coords, self.labels, self.yardstick, near=near, pca=self.pca_scores(dims))
+
 
 class Mapper:
     """`begin` makes a representation's graph and hands its maps to the worker; `finish` returns the maps of all.
@@ -162,7 +170,7 @@ class Mapper:
         graph = self._graph(source, queries)
         if not jobs:
             jobs = [Job(method, self.config) for method in self.config.method_names]
-            jobs += [Job(method, self.config.in_3d, solid=True) for method in self.config.solid_names if solid]
+            jobs += [Job(method, self.config.in_3d, solid=True) for method in self.config.solid_names(n) if solid]
         pending = Pending(source, labels, queries, graph, graph.record["metric"], tuple(jobs), {}, ctx.seed)
         for job in sorted(jobs, key=lambda job: (-_ORDER.index(job.method), job.solid)):
             if job.method == "pca" or (job.method == "tsne" and not wait_for_worker) or ctx.cache.has("projections", self._key(pending, job)):
@@ -280,8 +288,7 @@ class Mapper:
         near = map_neighbors(coords, min(WIDE, len(coords) - 1))
         found = distortion(pending.near, near)
         save_local(temp, Local(near[:, : found.k], found))
-        scores = faithfulness(coords, pending.labels, pending.yardstick, near=near, pca=pending.pca_scores(coords.shape[1]))
-        return {**record, "scores": scores, "k": found.k, "wide": found.wide}
+        return {**record, "scores": pending.scores(job, coords, near), "k": found.k, "wide": found.wide}
 
 
 def weight_source(name: str, rows: NDArray[np.float32], model: str) -> Source:

@@ -11,6 +11,7 @@ from fmnist_viz.core.errors import UsageError, unknown_choice
 GRAPHS = ("auto", "exact", "approximate")
 
 METHODS = ("pca", "tsne", "umap")
+SOLID_UP_TO = 20_000  # points; UMAP in 3-D takes twice the time of the flat map, 26 s a layer of 70,000, for a view of the Projector alone
 LEAST_STEPS, LEAST_EPOCHS = 250, 11  # t-SNE's exaggerated start alone takes 250; umap-learn takes 10 and fewer for "choose yourself"
 SUPERVISED = "umap-supervised"  # sees the labels: only where it is asked for by name, and never among the maps of a run
 
@@ -57,7 +58,7 @@ class MapConfig:
     graph: str = option(
         "auto", "Neighbours are searched exactly or approximately, with the share found; auto: exactly as long as that is faster.", choices=GRAPHS
     )
-    flat_only: bool = option(False, "Leave out PCA and UMAP in 3-D, which are views of the Projector.")
+    flat_only: bool = option(False, f"Leave out PCA and UMAP in 3-D, which are views of the Projector (UMAP up to {SOLID_UP_TO:,} points).")
     # 2,000 points take about a second a layer, and a screen's width of the report shows no more
     ladder_points: int = option(2000, "Images that the layer ladder follows from layer to layer, stratified; 0: no ladder.", unit="images", low=0, high=20000)
     # twelve steps of the report's slider; of longer trainings evenly spaced epochs, while the numbers are of all
@@ -82,10 +83,10 @@ class MapConfig:
     def method_names(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(name.strip() for name in self.methods.split(",") if name.strip()))
 
-    @property
-    def solid_names(self) -> tuple[str, ...]:
-        """Methods that are drawn in 3-D beside their flat maps; t-SNE is left out, since it would take many times longer."""
-        return tuple(name for name in self.method_names if name in ("pca", "umap")) if self.dims == 2 and not self.flat_only else ()
+    def solid_names(self, n: int) -> tuple[str, ...]:
+        """Methods that are drawn in 3-D beside the flat maps of n points; t-SNE is left out, since it would take many times longer."""
+        chosen = ("pca", "umap") if n <= SOLID_UP_TO else ("pca",)
+        return tuple(name for name in self.method_names if name in chosen) if self.dims == 2 and not self.flat_only else ()
 
     @property
     def steps(self) -> int:

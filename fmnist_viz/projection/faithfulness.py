@@ -45,7 +45,7 @@ def continuity(coords: NDArray[np.float32], yardstick: Yardstick) -> NDArray[np.
         rows = slice(start, start + step)
         far = _map_distances(coords, yardstick.queries[rows])
         far[np.arange(len(far)), yardstick.queries[rows]] = -1.0
-        found.append(ranks(far, np.sort(far, axis=1), wanted[rows]))
+        found.append(ranks(far, wanted[rows]))
     return _less_penalty(np.concatenate(found), n)
 
 
@@ -142,6 +142,15 @@ def faithfulness(
         else:
             mean, low, high = mean_interval(values)
         scores |= {name: mean, f"{name}_low": max(low, 0.0), f"{name}_high": min(high, 1.0), f"{name}_chance": chance[name]}
-        if pca is not None and name in pca:
-            scores[f"{name}_pca"] = pca[name]
-    return scores
+    return scores if pca is None else with_pca(scores, pca)
+
+
+def with_pca(scores: Mapping[str, Any], pca: Mapping[str, Any]) -> dict[str, Any]:
+    """`scores` with ``<score>_pca``, those of the principal components, behind each ``<score>_chance``."""
+    joined: dict[str, Any] = {}
+    for key, value in scores.items():
+        joined[key] = value
+        name = key.removesuffix("_chance")
+        if name != key and name in pca:
+            joined[f"{name}_pca"] = pca[name]
+    return joined

@@ -21,7 +21,7 @@ def neighborhood(n: int, k: int = K) -> int:
 
 
 class Yardstick:
-    """Sampled distances in the unreduced space, sorted once, that every map of the representation is held against.
+    """Sampled distances in the unreduced space that every map of the representation is held against.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ class Yardstick:
     k : neighbours, lowered to fit n
     seed : of the random triplets; which queries were drawn is the caller's choice
 
-    Memory is 8 bytes per query and point.
+    Memory is 4 bytes per query and point.
     """
 
     def __init__(self, reference: ReferenceDistances, *, k: int = K, seed: int = 0) -> None:
@@ -39,7 +39,7 @@ class Yardstick:
         self.recalls = tuple(size for size in RECALLS if neighborhood(n, size) == size)
         own = reference.distances.copy()
         own[np.arange(q), reference.queries] = -1.0  # the point itself is rank 0, whatever duplicates it has
-        self.distances, self.ordered = own, np.sort(own, axis=1)
+        self.distances = own
         self.nearest = nearest(reference, max(self.most, 1))
         self.triplets = _triplets(reference.queries, n, seed=seed)
         self.nearer = _signs(own, self.triplets)
@@ -51,13 +51,16 @@ class Yardstick:
 
     def ranks(self, neighbors: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
         """Rank (1 = nearest) of each query's given neighbours (q, k) in the unreduced space; of equals the first counts."""
-        return ranks(self.distances, self.ordered, neighbors)
+        return ranks(self.distances, neighbors)
 
 
-def ranks(distances: NDArray[np.float32], ordered: NDArray[np.float32], neighbors: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
-    """Rank of columns `neighbors` (q, k) among a query's `distances` (q, n), of which `ordered` is the sorted copy; equals share the first rank."""
+def ranks(distances: NDArray[np.float32], neighbors: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
+    """Rank of columns `neighbors` (q, k) among a query's `distances` (q, n); equals share the first rank.
+
+    Counting what is nearer takes a fifth of the time of sorting everything: k is 15, and a comparison of 70,000 numbers some 10 microseconds.
+    """
     chosen = np.take_along_axis(distances, neighbors, axis=1)
-    return np.stack([np.searchsorted(row, want, side="left") for row, want in zip(ordered, chosen, strict=True)])
+    return np.array([[np.count_nonzero(row < want) for want in wanted] for row, wanted in zip(distances, chosen, strict=True)], np.int64).reshape(chosen.shape)
 
 
 def _triplets(queries: NDArray[np.int64], n: int, *, seed: int) -> NDArray[np.int64]:
