@@ -28,7 +28,7 @@ RAW_WIDTH = 4096  # up to here vectors are kept as they are
 REDUCED_WIDTH = 200  # the Projector uses at most this many dimensions
 BATCH_BYTES = 128 << 20  # activations held at once
 QUERY_BYTES = 256 << 20  # raw query vectors held of one wide layer
-REFERENCE_VALUES = 40_000_000  # most distances of queries kept of one wide layer: 160 MB
+REFERENCE_VALUES = 25_000_000  # most distances of queries kept of one wide layer: 100 MB
 SKETCH_BYTES = 4 << 30  # what the reductions of one pass may hold together
 
 
@@ -57,7 +57,7 @@ class Layer:
 
 
 def kept_queries(width: int, n: int, queries: int) -> int:
-    """Of how many queries a layer of this width keeps the distances to all n rows; at 70,000 rows some 570 of 1,000 for a wide one."""
+    """Of how many queries a layer of this width keeps the distances to all n rows; at 70,000 rows 357 of 1,000 for a wide one."""
     return queries if width <= RAW_WIDTH else min(queries, max(1, min(QUERY_BYTES // (4 * width), REFERENCE_VALUES // max(n, 1))))
 
 
