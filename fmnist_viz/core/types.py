@@ -47,6 +47,11 @@ class Source:
     fallback: bool = False  # a stand-in was taken because the real data was not to be had
 
 
+def split_words(split: str) -> str:
+    """A split's name as it stands before "images"."""
+    return {"train": "training", "all": "training and test"}.get(split, split)
+
+
 @dataclass(frozen=True)
 class LabeledImages:
     """Images with labels.

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from fmnist_viz.core.palette import RIGHT, WRONG
-from fmnist_viz.core.types import LabeledImages, Predictions
+from fmnist_viz.core.types import LabeledImages, Predictions, split_words
 from fmnist_viz.display.canvas import canvas, side_of, tile
 from fmnist_viz.display.lettering import fitted, join
 from fmnist_viz.display.sample_grid import dark_ground, shown
@@ -54,7 +54,7 @@ class AnswersDisplay:
 
     def caption(self) -> str:
         """How the images were picked and how the titles are to be read."""
-        count, split = len(self.images), self.images.split
+        count, split = len(self.images), split_words(self.images.split)
         if not count:
             return join([f"None of {self.total:,} {split} images: {self.choice}"])
         which = f"{self.choice[:1].upper()}{self.choice[1:]}, of n = {self.total:,} {split} images"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fmnist_viz.core.types import LabeledImages
+from fmnist_viz.core.types import LabeledImages, split_words
 from fmnist_viz.display.lettering import clean, fitted, join
 from fmnist_viz.display.style import DPI, GREY, INK, SMALL, styled
 
@@ -67,7 +67,7 @@ class SampleGridDisplay:
         drawn = sum(len(own) for own in self.chosen())
         h, w, c = self.images.images.shape[1:]
         said = [
-            f"{drawn:,} of n = {len(self.images):,} {clean(self.images.split)} images, {self.images.source.location}",
+            f"{drawn:,} of n = {len(self.images):,} {clean(split_words(self.images.split))} images, {self.images.source.location}",
             f"{self.per_class} of each class, drawn at random (seed {self.seed})",
             f"{h} x {w} pixels" + (", colour" if c == 3 else ", drawn dark on white" if dark_ground(self.images.images) else ", grey") + ", not interpolated",
         ]

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fmnist_viz.core.errors import BadInput, UsageError
-from fmnist_viz.core.types import DataSet, LabeledImages
+from fmnist_viz.core.types import DataSet, LabeledImages, split_words
 from fmnist_viz.data.picture import FORMATS
 from fmnist_viz.pipeline.compared_layers import data_of, images_of, rows_of
 from fmnist_viz.pipeline.context import mapped_images
@@ -75,8 +75,7 @@ def _split(choice: Choice, data: DataSet, own: LabeledImages, seed: int) -> Newc
     if not len(new):
         raise BadInput("ALL-ON-MAP", f"--split {choice.split}", f"all {len(every):,} images are on the map already", "Choose another split.")
     images = mapped_images(data, split=choice.split, points=choice.points, seed=seed, keep=new.tolist())
-    word = {"train": "training", "test": "test", "all": "training and test"}[choice.split]
-    return Newcomers(images, np.array(images.labels), f"{word} images")
+    return Newcomers(images, np.array(images.labels), f"{split_words(choice.split)} images")
 
 
 def _pictures(choice: Choice, own: LabeledImages) -> Newcomers:

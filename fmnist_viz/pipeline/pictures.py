@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from fmnist_viz.analysis.dead_units import read_dead_units
 from fmnist_viz.core.progress import Silent
-from fmnist_viz.core.types import LabeledImages, Predictions
+from fmnist_viz.core.types import LabeledImages, Predictions, split_words
 from fmnist_viz.data.split import stratified_rows
 from fmnist_viz.display.answers import AnswersDisplay
 from fmnist_viz.display.before_after import BeforeAfterDisplay
@@ -95,7 +95,7 @@ def chosen(p: Predictions, rows: NDArray[np.int64]) -> Predictions:
 def cards(images: LabeledImages, p: Predictions, rows: NDArray[np.int64]) -> CardsDisplay:
     """Prediction cards of the given rows."""
     names = tuple(images.sample_ids[rows].tolist())
-    how = f"The first {len(rows)} of {len(images):,} {images.split} images" if len(rows) > 1 else f"Image {names[0]}"
+    how = f"The first {len(rows)} of {len(images):,} {split_words(images.split)} images" if len(rows) > 1 else f"Image {names[0]}"
     assert p.y_proba is not None
     return CardsDisplay(images.images[rows], p.y_proba[rows], images.labels[rows], images.class_names, names, how)
 

@@ -12,6 +12,7 @@ import numpy as np
 from fmnist_viz.analysis.confusion import Confusion, confusion
 from fmnist_viz.core.palette import NEUTRAL, class_colors
 from fmnist_viz.core.store import write_file
+from fmnist_viz.core.types import split_words
 from fmnist_viz.export.document import environment
 from fmnist_viz.export.report.against import against_index, against_section
 from fmnist_viz.export.report.calibration import calibration_section
@@ -80,6 +81,7 @@ def _context(content: ReportContent) -> dict[str, Any]:
     return {
         "content": content,
         "title": content.title,
+        "split": split_words(content.images.split),
         "warnings": content.warnings,
         "policy": POLICY,
         "css": Markup("\n".join((HERE / f"{name}.css").read_text(encoding="utf-8") for name in STYLES)),

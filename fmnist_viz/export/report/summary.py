@@ -6,6 +6,7 @@ import numpy as np
 
 from fmnist_viz.analysis.confusion import Confusion
 from fmnist_viz.core.intervals import wilson
+from fmnist_viz.core.types import split_words
 from fmnist_viz.export.report.content import ReportContent
 
 SURE = 0.9  # a prediction of at least this confidence is called sure
@@ -19,7 +20,7 @@ def _rate(successes: int, trials: int, what: str = "") -> str:
 
 def summary(content: ReportContent, counted: Confusion | None) -> list[str]:
     """At most three sentences; without predictions one. Intervals are Wilson's."""
-    n, split = len(content.images), content.images.split
+    n, split = len(content.images), split_words(content.images.split)
     if counted is None:
         return [f"{n:,} {split} images of {len(content.class_names)} classes; no predictions were given, so nothing here is right or wrong."]
     return [line for line in (_overall(counted, split), _hardest(counted), _sure(content) or _few(counted)) if line]
