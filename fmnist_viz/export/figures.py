@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -110,13 +111,12 @@ class FigureContent:
     images: LabeledImages | None = None
 
     def displays(self) -> Iterator[tuple[str, Display]]:
-        """Every figure's name without suffix, and what draws it; names differ even where case does not count."""
-        taken: set[str] = set()
+        """Every figure's name without suffix, and what draws it; names differ even where case does not count, and more content changes none of them."""
+        taken: Counter[str] = Counter()
         for stem, display in self._all():
-            if stem.lower() in taken:
-                stem = slug(stem + "\0" + str(len(taken)))
-            taken.add(stem.lower())
-            yield stem, display
+            taken[stem.lower()] += 1
+            again = taken[stem.lower()] - 1
+            yield slug(f"{stem}\0{again}") if again else stem, display
 
     def _all(self) -> Iterator[tuple[str, Display]]:
         if self.samples is not None and len(self.samples):
@@ -179,8 +179,8 @@ class FigureContent:
                 yield f"weights_{slug(name)}_{slug(method)}", MapDisplay(projection, classes[name], self.class_names, None, pictures, FAVOURED)
 
 
-def write_figures(folder: Path, content: FigureContent, *, progress: Progress | None = None) -> list[Path]:
-    """Write every figure of `content` as PNG (150 dpi) and SVG (text stays text) into `folder`.
+def write_figures(folder: Path, content: FigureContent, *, more: bool = False, progress: Progress | None = None) -> list[Path]:
+    """Write every figure of `content` as PNG (150 dpi) and SVG (text stays text) into `folder`; with `more` only those that do not lie there yet.
 
     The folder is taken as staged by the caller: files are written plainly. Equal content gives equal bytes with equal
     versions of Matplotlib and Pillow.
@@ -202,6 +202,8 @@ def write_figures(folder: Path, content: FigureContent, *, progress: Progress | 
         folder.mkdir(parents=True, exist_ok=True)
         for done, (stem, display) in enumerate(figures):
             progress.step("figures", done, len(figures), stem)
+            if more and (folder / f"{stem}.svg").exists():
+                continue
             prefix = "" if stem == "sample_grid" or not content.model else f"Model {clean(content.model)}"
             written += save(display.plot(stamp=tuple(content.warnings), prefix=prefix), folder / stem)
     progress.step("figures", len(figures), len(figures))

@@ -70,20 +70,33 @@ def _map_facts(p: Projection) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class FigureTask:
-    """Figures as a job for another process: writes into `out`, which the caller publishes."""
+    """Figures as a job for another process: writes into `out`, which the caller publishes; with `more` what is not there yet."""
 
     out: Path
     content: FigureContent
+    more: bool = False
 
 
 def draw_figures(task: FigureTask) -> list[str]:
-    shutil.rmtree(task.out, ignore_errors=True)
-    task.out.mkdir(parents=True)
-    return [path.name for path in write_figures(task.out, task.content)]
+    if not task.more:
+        shutil.rmtree(task.out, ignore_errors=True)
+        task.out.mkdir(parents=True)
+    return [path.name for path in write_figures(task.out, task.content, more=task.more)]
 
 
-def begin_figures(ctx: Context, shown: Shown) -> Future[list[str]]:
-    """Hand the figures to the worker; they take as long as everything else that is written."""
+@dataclass(frozen=True)
+class Drawn:
+    """Figures that the worker draws, and the warnings in their captions."""
+
+    futures: tuple[Future[list[str]], ...]
+    warnings: tuple[str, ...]
+
+
+def begin_figures(ctx: Context, shown: Shown, begun: Drawn | None = None) -> Drawn:
+    """Hand the figures to the worker, which draws for as long as everything else takes: once there are maps, and what has come since (`begun`) in the end.
+
+    All are drawn again where there are other warnings by then.
+    """
     if shown.calibration is not None:
         shown.calibration.frames()  # kept with it: the worker need not compute it again
     content = FigureContent(
@@ -114,12 +127,15 @@ def begin_figures(ctx: Context, shown: Shown) -> Future[list[str]]:
         images=shown.images,
         warnings=tuple(ctx.warnings),
     )
-    return ctx.runner.submit(draw_figures, FigureTask(ctx.scratch / "figures", content))
+    more = begun is not None and begun.warnings == content.warnings
+    future = ctx.runner.submit(draw_figures, FigureTask(ctx.scratch / "figures", content, more))
+    return Drawn((*(begun.futures if begun else ()), future), tuple(content.warnings))
 
 
-def publish_figures(ctx: Context, drawn: Future[list[str]]) -> None:
+def publish_figures(ctx: Context, drawn: Drawn) -> None:
     with ctx.timed("figures"):
-        drawn.result()
+        for future in drawn.futures:
+            future.result()
         join_pictures(ctx, ctx.scratch / "figures")
         ctx.folder.publish_folder(ctx.scratch / "figures", "figures")
     ctx.folder.record("figures", ctx.facts("figures"))

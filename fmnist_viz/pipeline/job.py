@@ -22,9 +22,12 @@ from fmnist_viz.pipeline.request import Given, Request, Result, default_folder, 
 from fmnist_viz.projection.config import SOLID_UP_TO
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from fmnist_viz.core.cache import Entry
     from fmnist_viz.core.types import LabeledImages
     from fmnist_viz.features.weights import WeightRows
+    from fmnist_viz.pipeline.exports import Drawn
     from fmnist_viz.pipeline.features import Seen
     from fmnist_viz.pipeline.maps import Mapper, Pending
     from fmnist_viz.pipeline.shown import Shown
@@ -94,9 +97,11 @@ def _whole(ctx: Context, request: Request) -> None:
     from fmnist_viz.pipeline.card import confusion_facts
     from fmnist_viz.pipeline.data_issues import data_issues
     from fmnist_viz.pipeline.dossier import with_dossiers
+    from fmnist_viz.pipeline.exports import begin_figures
     from fmnist_viz.pipeline.features import look, publish_predictions
     from fmnist_viz.pipeline.film import begin_film, finish_film
     from fmnist_viz.pipeline.human import with_people
+    from fmnist_viz.pipeline.ladder import climb
     from fmnist_viz.pipeline.maps import Mapper
     from fmnist_viz.pipeline.snapshots import publish_snapshots
     from fmnist_viz.pipeline.units import load_weights
@@ -127,14 +132,16 @@ def _whole(ctx: Context, request: Request) -> None:
         progress.say(f"maps of {', '.join(seen.sources)}{of_weights}: {', '.join(config.maps.method_names)}")
     if "umap" in config.maps.solid_names(0) and "umap" not in config.maps.solid_names(len(images)):
         progress.say(f"UMAP in 3-D, a view of the Projector, is left out above {SOLID_UP_TO:,} points; --dims 3 draws it")
-    shown = _mapped(mapper, images, seen, weights, early, training)
+    shown, graphs = _mapped(mapper, images, seen, weights, early, training)
+    drawn = None if request.report_only else begin_figures(ctx, shown)
+    shown = dataclasses.replace(shown, ladder=climb(ctx, images, seen, graphs))
     film, no_film = finish_film(ctx, reel)
     shown = dataclasses.replace(shown, film=film, no_film=no_film)
     shown = with_dossiers(ctx, dataclasses.replace(shown, issues=data_issues(ctx, shown)), model)
     shown = with_people(ctx, with_against(ctx, shown))
     ctx.folder.manifest.about["findings"] = dict([*confusion_facts(shown), *axis_facts(shown)])
     progress.say("writing figures, tables, the Projector folder and the report")
-    _export(ctx, shown, request.line, model, report_only=request.report_only)
+    _export(ctx, shown, request.line, model, drawn)
     publish_snapshots(ctx, entry)  # after the Projector folder: the page opens the run that began first
 
 
@@ -158,12 +165,13 @@ def _model(ctx: Context) -> tuple[ModelFile | None, Entry | None]:
     return ModelFile(entry.path / "model.keras", ctx.config.fit.model), entry
 
 
-def _mapped(mapper: Mapper, images: LabeledImages, seen: Seen, weights: list[WeightRows], early: dict[str, Pending], training: dict[str, Any]) -> Shown:
-    """Every representation and every weight matrix by every method, joined with the confusions."""
+def _mapped(
+    mapper: Mapper, images: LabeledImages, seen: Seen, weights: list[WeightRows], early: dict[str, Pending], training: dict[str, Any]
+) -> tuple[Shown, dict[str, Path]]:
+    """Every representation and every weight matrix by every method, joined with the confusions; and the folders of the representations' graphs."""
     from fmnist_viz.analysis.calibration import calibration
     from fmnist_viz.analysis.confusion import confusion
     from fmnist_viz.pipeline.axes import place
-    from fmnist_viz.pipeline.ladder import climb
     from fmnist_viz.pipeline.maps import weight_source
     from fmnist_viz.pipeline.overlap import overlaps
     from fmnist_viz.pipeline.shown import Shown
@@ -181,7 +189,7 @@ def _mapped(mapper: Mapper, images: LabeledImages, seen: Seen, weights: list[Wei
     graphs = {name: p.graph.record for name, p in {**pending, **of_weights}.items()}
     counted = confusion(seen.predictions) if seen.predictions else None
     data_name = {"fashion-mnist": "Fashion-MNIST", "sample": "a sample of Fashion-MNIST"}.get(ctx.data.source.kind, ctx.data.source.location)
-    return Shown(
+    shown = Shown(
         title=f"{model} on {data_name}",
         model=model,
         images=images,
@@ -202,22 +210,22 @@ def _mapped(mapper: Mapper, images: LabeledImages, seen: Seen, weights: list[Wei
             name: c for name, p in pending.items() if "pca" in ctx.config.maps.method_names and (c := p.components(images.images.shape[1:])) is not None
         },
         calibration=calibration(seen.predictions, seed=ctx.seed),
-        ladder=climb(ctx, images, seen, {name: p.graph.path for name, p in pending.items()}),
     )
+    return shown, {name: p.graph.path for name, p in pending.items()}
 
 
-def _export(ctx: Context, shown: Shown, line: str, model: ModelFile | None, *, report_only: bool = False) -> None:
-    """Everything that a person opens; the worker draws the figures meanwhile."""
+def _export(ctx: Context, shown: Shown, line: str, model: ModelFile | None, drawn: Drawn | None) -> None:
+    """Everything that a person opens, while the worker goes on drawing the figures that it has begun; without any of them the report alone."""
     from fmnist_viz.pipeline import exports, pictures, tables
     from fmnist_viz.pipeline.projector import publish_projector
     from fmnist_viz.pipeline.projector_page import publish_page
 
     shots = pictures.begin_pictures(ctx, pictures.gather(ctx, shown, model))
-    if report_only:
+    if drawn is None:
         ready = tables.tables(shown, left_out=ctx.brought.not_finite if ctx.brought else ())
         tables.publish_tables(ctx, shown, ready)
         return exports.publish_report(ctx, shown, ready, line, shots.result())
-    drawn = exports.begin_figures(ctx, shown)
+    drawn = exports.begin_figures(ctx, shown, drawn)
     exports.publish_maps(ctx, shown)
     ready = tables.tables(shown, left_out=ctx.brought.not_finite if ctx.brought else ())
     tables.publish_tables(ctx, shown, ready)
