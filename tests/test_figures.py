@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import pickle
 import re
 from concurrent.futures import ProcessPoolExecutor
@@ -118,6 +119,18 @@ def test_equal_content_gives_equal_bytes_in_another_process(written: tuple[Path,
     for first, second in zip(paths, again, strict=True):
         assert first.read_bytes() == second.read_bytes(), first.name
     assert folder != tmp_path
+
+
+def test_figures_that_lie_there_are_not_drawn_again_and_the_others_join_them(written: tuple[Path, list[Path], Heard], tmp_path: Path) -> None:
+    whole, paths = content(), written[1]
+    early = write_figures(tmp_path, dataclasses.replace(whole, weights={}, confusion=None))
+    stamps = {path.name: path.stat().st_mtime_ns for path in early}
+    late = write_figures(tmp_path, whole, more=True)
+    assert early and late and not {path.name for path in early} & {path.name for path in late}
+    assert {path.name: path.stat().st_mtime_ns for path in early} == stamps
+    for path in paths:
+        assert (tmp_path / path.name).read_bytes() == path.read_bytes(), path.name
+    assert {path.name for path in tmp_path.iterdir()} == {path.name for path in paths}
 
 
 def test_what_is_missing_is_left_out(tmp_path: Path) -> None:

@@ -93,7 +93,7 @@ class Drawn:
 
 
 def begin_figures(ctx: Context, shown: Shown, begun: Drawn | None = None) -> Drawn:
-    """Hand the figures to the worker, which draws for as long as everything else takes: once there are maps, and what has come since (`begun`) in the end.
+    """Hand the figures to the worker, which draws for as long as everything else takes: once there are maps, and later what has come since (`begun`).
 
     All are drawn again where there are other warnings by then.
     """

@@ -137,6 +137,7 @@ def _whole(ctx: Context, request: Request) -> None:
     shown = dataclasses.replace(shown, ladder=climb(ctx, images, seen, graphs))
     film, no_film = finish_film(ctx, reel)
     shown = dataclasses.replace(shown, film=film, no_film=no_film)
+    drawn = drawn and begin_figures(ctx, shown, drawn)
     shown = with_dossiers(ctx, dataclasses.replace(shown, issues=data_issues(ctx, shown)), model)
     shown = with_people(ctx, with_against(ctx, shown))
     ctx.folder.manifest.about["findings"] = dict([*confusion_facts(shown), *axis_facts(shown)])
