@@ -294,10 +294,14 @@ def test_the_command_writes_a_folder_that_verifies_and_refuses_what_is_wrong(run
     assert not any("180mm" in name or name.endswith(".png") for name in names)
     assert call(tmp_path, "verify", "paper").code == 0
     first = {path.name: path.read_bytes() for path in (tmp_path / "paper").iterdir()}
-    assert call(tmp_path, "figures", run, "--only", "curves", "--width", "85", "--format", "svg,pdf", "--out", "paper").code == 0
+    assert call(tmp_path, "figures", run, "--only", "curves", "--width", "85,100", "--format", "svg", "--out", "paper").code == 0
     second = {path.name: path.read_bytes() for path in (tmp_path / "paper").iterdir() if path.name != "manifest.json"}
-    assert {name.split(".")[0] for name in second} == {"training_curves", "training_curves_85mm"}, "its own folder is replaced as a whole"
-    assert all(first[name] == data for name, data in second.items())
+    assert set(second) == {*first, "training_curves_100mm.svg"} - {"manifest.json"}, "what the earlier call has drawn stays"
+    assert call(tmp_path, "verify", "paper").code == 0
+    (tmp_path / "paper" / "confusion_counts.csv").write_text("mine")
+    changed = call(tmp_path, "figures", run, "--only", "curves", "--out", "paper")
+    assert changed.code == OutputBusy.exit_code and "was changed since it was written" in changed.error
+    assert (tmp_path / "paper" / "confusion_counts.csv").read_text() == "mine"
 
     bad = call(tmp_path, "figures", run, "--only", "map")
     assert bad.code == UsageError.exit_code

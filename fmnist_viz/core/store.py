@@ -63,6 +63,8 @@ def disk_errors(path: Path) -> Iterator[None]:
             raise ResourceError("DISK-FULL", subject, f"no space left while writing ({free_bytes(path):,} bytes free)", f"Free some space. {elsewhere}.") from e
         if e.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
             raise ResourceError("NOT-WRITABLE", subject, f"cannot be written ({e.strerror})", f"{elsewhere}, or mend its permissions.") from e
+        if e.errno == errno.ENOENT and not (path.parent if path.suffix else path).exists():
+            raise ResourceError("NOT-WRITABLE", subject, f"cannot be made ({e.strerror})", f"{elsewhere}.") from e
         if e.errno in (errno.ENOTDIR, errno.EEXIST):
             raise ResourceError("NOT-WRITABLE", subject, "cannot be written: a file stands where a folder is needed", f"{elsewhere}.") from e
         if e.errno == errno.EISDIR:

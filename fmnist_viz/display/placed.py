@@ -93,7 +93,8 @@ class PlacedDisplay:
             p = self.placement
             between = _share(counts[BETWEEN], m, "lie between groups", f"{100 * SPREAD_LEVEL:g} % of the map's own do")
             far = _share(counts[FAR], m, "are far from everything", f"{100 * FAR_LEVEL:g} % would be if they were like the map's own")
-            said.append(f"Of {m:,} {self.what} placed by their {p.k} nearest of the map's n = {p.n:,}, {counts[FITS]:,} fit, {between}, and {far}")
+            how = "placed on its axes, judged" if self.projection.method == "pca" else "placed"
+            said.append(f"Of {m:,} {self.what} {how} by their {p.k} nearest of the map's n = {p.n:,}, {counts[FITS]:,} fit, {between}, and {far}")
             said += ["The place of a point that is far from everything says nothing"] * bool(counts[FAR])
         return join(said)
 

@@ -51,7 +51,10 @@ class AddedEmbedding:
 
     def __str__(self) -> str:
         n, d = self.facts["shape"]
-        return f"{n:,} points of {d} dimensions in {self.path}\ntensorboard --logdir {shlex.quote(str(self.log_dir))}   # then open {ADDRESS}"
+        own = self.facts.get("raw_width", d)
+        how = "padded with zeros, since the page needs as many for maps of its own" if own < d else "reduced to principal components"
+        made = f' (yours of {own:,}, {how}; normalize="none" leaves them alone)' if own != d else ""
+        return f"{n:,} points of {d} dimensions{made} in {self.path}\ntensorboard --logdir {shlex.quote(str(self.log_dir))}   # then open {ADDRESS}"
 
     __repr__ = __str__
 

@@ -124,16 +124,19 @@ def verify(path: Path) -> Manifest:
     return manifest
 
 
-def check_replaceable(folder: Path, kind: str, what: str) -> None:
-    """Raise OutputBusy where `folder` is a file, or holds anything but a manifest of this `kind` and the files that it lists."""
+def check_replaceable(folder: Path, kind: str, what: str, *, lost: str = "changes") -> None:
+    """Raise OutputBusy where `folder` is a file, holds anything but a manifest of this `kind` and the files that it lists, or one of these was changed."""
     if folder.exists() and not folder.is_dir():
         raise OutputBusy("OUT-IS-FILE", folder, "is a file, not a folder", "Choose another --out.")
     present = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if not p.is_dir()} if folder.is_dir() else set()
     try:
         manifest = Manifest.load(folder)
         ours = {NAME, LOCK, *manifest.files()} if manifest.about.get("kind") == kind else set()
+        faults = manifest.faults(folder) if ours else []
     except (FileNotFoundError, NotADirectoryError, Damaged):
-        ours = set()
+        ours, faults = set(), []
     if foreign := sorted(present - ours):
         fact = f"holds files that no {what} has written ({foreign[0]}, {len(foreign):,} in all)"
         raise OutputBusy("OUT-FOREIGN", folder, fact, "Choose another --out.")
+    if faults:
+        raise OutputBusy("OUT-CHANGED", folder, f"was changed since it was written ({faults[0]}): {lost} would be lost", "Choose another --out.")

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from fmnist_viz.analysis.label_errors import NEAR, LabelIssues
 from fmnist_viz.analysis.out_of_fold import NETWORK, SPACE, describe, judged, out_of_fold
 from fmnist_viz.analysis.twins import Twins, twins
-from fmnist_viz.core.errors import BadInput, OutputBusy, UsageError
+from fmnist_viz.core.errors import BadInput, UsageError
 from fmnist_viz.core.manifest import Manifest
 from fmnist_viz.core.progress import Progress, Silent
 from fmnist_viz.core.store import staged_folder, write_file
@@ -151,9 +151,7 @@ def _own_probabilities(run: Path, images: LabeledImages) -> NDArray[np.float32] 
 
 def check_target(folder: Path) -> None:
     """Raise OutputBusy where `folder` is a file or holds what no `labels` has written: it is replaced as a whole."""
-    check_replaceable(folder, KIND, "judgement of labels")
-    if folder.is_dir() and any(folder.iterdir()) and Manifest.load(folder).faults(folder):
-        raise OutputBusy("OUT-DECIDED", folder, "was changed since it was written: decisions would be lost", "Choose another --out.")
+    check_replaceable(folder, KIND, "judgement of labels", lost="decisions")
 
 
 def write_labels(found: JudgedLabels, folder: Path, line: str) -> None:

@@ -93,7 +93,7 @@ def _pictures(choice: Choice, own: LabeledImages) -> Newcomers:
     place = {_plain(name): i for i, name in enumerate(own.class_names)}
     labels = np.array([place.get(_plain(path.parent.name), -1) if root.is_dir() else -1 for path, root in found], np.int64)
     warned = [one for one in read if one.warnings]
-    warnings = (f"{len(warned):,} of {len(read):,} pictures: {warned[0].name}: {warned[0].warnings[0]}",) if warned else ()
+    warnings = (f"{len(warned):,} of {len(read):,} pictures: {warned[0].name}: {'; '.join(warned[0].warnings)}",) if warned else ()
     images = LabeledImages(pixels, np.maximum(labels, 0), own.class_names, ids, "files", own.source)
     return Newcomers(images, labels, "pictures" if len(read) > 1 else "picture", warnings=warnings)
 

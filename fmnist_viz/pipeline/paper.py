@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fmnist_viz.core.errors import BadInput, UsageError, unknown_choice
-from fmnist_viz.core.manifest import Manifest
+from fmnist_viz.core.manifest import NAME, Manifest
 from fmnist_viz.core.progress import Progress, Silent
 from fmnist_viz.core.store import staged_folder
 from fmnist_viz.pipeline.finished import open_runs
@@ -75,6 +76,8 @@ class Figures:
     ) -> list[Path]:  # fmt: skip
         """Every figure at every width in every format, with caption, CSV and JSON, as one folder with a manifest, all or nothing.
 
+        Figures that an earlier call has put there stay where this one has none of their names.
+
         Raises
         ------
         UsageError for a width or format that is none; OutputBusy where the folder holds anything but earlier figures of this kind.
@@ -90,12 +93,15 @@ class Figures:
         manifest = Manifest({"kind": KIND, "finished": True, "command": command, "digest": self.source.get("configuration", ""), **self.source})
         with staged_folder(out) as temp:
             written = write_paper(temp, self.figures, widths=widths, formats=formats, letters=letters, source=self.source, progress=progress)
-            manifest.record(temp, KIND, written)
+            kept = [name for name in (Manifest.load(out).files() if (out / NAME).exists() else ()) if not (temp / name).exists()]
+            for name in kept:
+                shutil.copyfile(out / name, temp / name)
+            manifest.record(temp, KIND, [*written, *(temp / name for name in kept)])
         return [out / path.name for path in written]
 
 
 def check_target(folder: Path) -> None:
-    """Raise OutputBusy where `folder` is a file or holds what this command has not written: it is replaced as a whole."""
+    """Raise OutputBusy where `folder` is a file, or holds what this command has not written or what was changed since."""
     check_replaceable(folder, KIND, "figures command")
 
 

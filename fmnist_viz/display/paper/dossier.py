@@ -107,6 +107,10 @@ class DossierFigure:
             for height, draw in parts:
                 draw(plate, top)
                 top += height + _GAP
+            drawn = {name for name, _ in self._drawn_maps(width_mm)}
+            if dropped := [name for name in self.maps if name not in drawn]:
+                plate.notes.append(f"the maps of {', '.join(dropped)}, for which there is no room")
+            plate.notes.append("mean images, the axis between the classes and the evidence in the pixels, which the run's own figure of this pair shows")
             return plate.finish()
 
     def _columns(self, width_mm: float) -> list[tuple[float, float]]:
@@ -151,10 +155,15 @@ class DossierFigure:
             panels.append((_WORD + lines * _TILE, draw))
         return self._spread(width_mm, panels)
 
-    def _maps(self, width_mm: float) -> list[Part]:
+    def _drawn_maps(self, width_mm: float) -> list[tuple[str, Projection]]:
+        """As many maps as there is room for: the first and the last, and some between."""
         found = list(self.maps.items())
-        if len(found) > (most := 4 if narrow(width_mm) else 5):  # the first and the last, and some between
-            found = [found[i] for i in np.round(np.linspace(0, len(found) - 1, most)).astype(int)]
+        if len(found) <= (most := 4 if narrow(width_mm) else 5):
+            return found
+        return [found[i] for i in np.round(np.linspace(0, len(found) - 1, most)).astype(int)]
+
+    def _maps(self, width_mm: float) -> list[Part]:
+        found = self._drawn_maps(width_mm)
         across = (2 if len(found) in (2, 4) else 3) if narrow(width_mm) else max(3, len(found))
         room = width_mm / MM - 2 * MARGIN
         side = min((room - _GAP * (across - 1)) / across, 2.3)
@@ -220,9 +229,9 @@ class DossierFigure:
             look: dict[str, Any] = {"marker": "o", "linestyle": "-"} if k == 0 else {"marker": "s", "linestyle": (0, (4, 1.6)), "markerfacecolor": "white"}
             name = f"{shorten(self.class_names[t], 12)} → {shorten(self.class_names[p], 12)}"
             ax.errorbar(x, rate, ends, color=colors[t], linewidth=1.0, elinewidth=0.7, capsize=1.5, markersize=3, label=name, **look)
-        ax.legend(frameon=False, fontsize=LEAST_TYPE + 0.5, labelcolor=GREY, loc="best", handlelength=2.4)
+        ax.legend(frameon=False, fontsize=LEAST_TYPE + 0.5, labelcolor=GREY, loc="upper right", handlelength=2.4)
         ax.locator_params(axis="x", integer=True, nbins=6)
-        ax.set_ylim(bottom=0)
+        ax.set_ylim(0, 1.3 * ax.get_ylim()[1])  # room for the legend above the curves
         ax.yaxis.set_major_formatter(lambda v, _: f"{v:.0f} %")
         ax.tick_params(length=2)
         ax.spines[["top", "right"]].set_visible(False)
