@@ -13,7 +13,7 @@ BLOCK_BYTES = 128 << 20  # differences or distances held at once
 
 
 # Points from which an exact search takes longer than an approximate one, with scikit-learn-intelex and without it (docs/architecture.md).
-EXACT_UP_TO = {True: 400_000, False: 200_000}
+EXACT_UP_TO = {True: 250_000, False: 140_000}
 
 
 def fast_path() -> bool:
