@@ -231,7 +231,7 @@ class DossierFigure:
             ax.errorbar(x, rate, ends, color=colors[t], linewidth=1.0, elinewidth=0.7, capsize=1.5, markersize=3, label=name, **look)
         ax.legend(frameon=False, fontsize=LEAST_TYPE + 0.5, labelcolor=GREY, loc="upper right", handlelength=2.4)
         ax.locator_params(axis="x", integer=True, nbins=6)
-        ax.set_ylim(0, 1.3 * ax.get_ylim()[1])  # room for the legend above the curves
+        ax.set_ylim(0, 1.6 * ax.get_ylim()[1])  # room for the legend above the curves
         ax.yaxis.set_major_formatter(lambda v, _: f"{v:.0f} %")
         ax.tick_params(length=2)
         ax.spines[["top", "right"]].set_visible(False)
