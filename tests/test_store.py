@@ -296,3 +296,14 @@ def test_a_kill_while_writing_leaves_the_old_file_and_only_staging(tmp_path: Pat
         assert len(set(text)) == 1
         sweep(tmp_path)
         assert names(tmp_path) == ["x"]
+
+
+def test_a_place_that_cannot_be_made_is_told_from_a_file_that_is_missing(tmp_path: Path) -> None:
+    if not Path("/proc/self").exists():
+        pytest.skip("needs a file system in which nothing can be made")
+    for make in (staged_folder, staged_file):
+        with pytest.raises(ResourceError, match=r"cannot be (made|written)"), make(Path("/proc/nothing")):
+            pass
+    with pytest.raises(FileNotFoundError), staged_folder(tmp_path / "out"):  # something else that was read: not a word about --out
+        (tmp_path / "gone").read_bytes()
+    assert not list(tmp_path.iterdir())

@@ -63,7 +63,8 @@ def run_guarded(app: Callable[..., Any]) -> int:
 
 def _usage(error: Any) -> str:
     """Click's message with what could have been typed instead."""
-    context, message = getattr(error, "ctx", None), error.format_message().strip().rstrip(".") + "."
+    context, message = getattr(error, "ctx", None), error.format_message().strip().rstrip(".")
+    message += "" if message.endswith("?") else "."  # "Did you mean ...?"
     if context is None:
         return message
     commands = getattr(context.command, "commands", None)

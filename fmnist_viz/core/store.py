@@ -63,13 +63,18 @@ def disk_errors(path: Path) -> Iterator[None]:
             raise ResourceError("DISK-FULL", subject, f"no space left while writing ({free_bytes(path):,} bytes free)", f"Free some space. {elsewhere}.") from e
         if e.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
             raise ResourceError("NOT-WRITABLE", subject, f"cannot be written ({e.strerror})", f"{elsewhere}, or mend its permissions.") from e
-        if e.errno == errno.ENOENT and not (path.parent if path.suffix else path).exists():
+        if e.errno == errno.ENOENT and e.filename and _of_target(Path(os.fsdecode(e.filename)), path):
             raise ResourceError("NOT-WRITABLE", subject, f"cannot be made ({e.strerror})", f"{elsewhere}.") from e
         if e.errno in (errno.ENOTDIR, errno.EEXIST):
             raise ResourceError("NOT-WRITABLE", subject, "cannot be written: a file stands where a folder is needed", f"{elsewhere}.") from e
         if e.errno == errno.EISDIR:
             raise ResourceError("NOT-WRITABLE", subject, "cannot be written: a folder stands where a file is needed", f"{elsewhere}.") from e
         raise
+
+
+def _of_target(missing: Path, path: Path) -> bool:
+    """Whether what could not be found is what was to be made, and not something that the work meanwhile read."""
+    return missing.name.startswith(STAGING) or missing in (path, *path.parents)
 
 
 def _settled(path: Path) -> Path:
